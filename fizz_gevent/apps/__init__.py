@@ -1,0 +1,1 @@
+"""Application managers: where applications come from."""

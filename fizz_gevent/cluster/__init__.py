@@ -1,0 +1,1 @@
+"""Where the truth that nodes share is kept."""

@@ -1,0 +1,1 @@
+"""What happens: rules that change state, then call ports."""

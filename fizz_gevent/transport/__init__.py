@@ -1,0 +1,1 @@
+"""Sockets: HTTP in and out, the upgrade, frames read, everything written."""
