@@ -80,6 +80,13 @@ class Application:
     previous: PreviousCredentials | None = None
     webhook_batching: bool = False
 
+    def credentials(self, now: float) -> tuple[tuple[str, str], ...]:
+        """Every pair of key and secret that is valid at ``now`` (Unix seconds), current first."""
+        current = (self.key, self.secret)
+        if self.previous is None or self.previous.until.timestamp() <= now:
+            return (current,)
+        return (current, (self.previous.key, self.previous.secret))
+
     def allows_origin(self, origin: str | None) -> bool:
         """Tell whether a browser page of this ``Origin`` may connect.
 

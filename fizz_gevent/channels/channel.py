@@ -1,0 +1,98 @@
+"""One channel on this node, and how a frame gets to all who listen to it."""
+
+from fizz_gevent.channels.connection import Connection
+from fizz_gevent.channels.outbox import Flusher, Outbox, spread
+from fizz_gevent.protocol.names import ChannelKind, kind_of
+
+_GATHERED_BYTES = 65536
+"""A gathering goes out early at this size, so that no outbox overflows by one big piece."""
+
+
+class Gathering:
+    """Frames for one channel that were broadcast within one turn of the event loop.
+
+    What two publishers send to a channel in one turn is joined once, and each subscriber is
+    handed one piece. Only the latest channel of an application gathers: whatever else is sent
+    meanwhile spreads it first, so every client sees everything in the order in which it happened.
+    """
+
+    __slots__ = ("_flusher", "_frames", "_size_bytes", "channel")
+
+    def __init__(self, flusher: Flusher) -> None:
+        self._flusher = flusher
+        self._frames: list[bytes] = []
+        self._size_bytes = 0
+        self.channel: Channel | None = None
+
+    def add(self, channel: "Channel", frame: bytes) -> None:
+        """Hold one frame back for all subscribers of ``channel`` until the turn ends."""
+        if self.channel is not channel:
+            if self.channel is not None:
+                self.spread()
+            self.channel = channel
+            self._flusher.gathering.append(self)
+            self._flusher.schedule()
+        self._frames.append(frame)
+        self._size_bytes += len(frame)
+        if self._size_bytes >= _GATHERED_BYTES:
+            self.spread()
+
+    def spread(self) -> None:
+        """Put what is held back into the outboxes of the channel's subscribers of this moment."""
+        channel = self.channel
+        if channel is None:
+            return
+        frames = self._frames
+        frame = frames[0] if len(frames) == 1 else b"".join(frames)
+        self.channel = None
+        self._size_bytes = 0
+        frames.clear()
+        spread(frame, channel.outboxes.values(), self._flusher)
+
+
+class Channel:
+    """A channel with at least one subscriber on this node.
+
+    Attributes:
+        kind: What its name says it is.
+        outboxes: ``socket_id`` to outbox, of each subscriber here.
+    """
+
+    __slots__ = ("_flusher", "_gathering", "kind", "name", "outboxes")
+
+    def __init__(self, name: str, gathering: Gathering, flusher: Flusher) -> None:
+        self.name = name
+        self.kind: ChannelKind = kind_of(name)
+        self.outboxes: dict[str, Outbox] = {}
+        self._gathering = gathering
+        self._flusher = flusher
+
+    def add(self, connection: Connection) -> None:
+        """Let a connection hear what is broadcast from now on, and nothing from before."""
+        self._gathering.spread()
+        self.outboxes[connection.socket_id] = connection.outbox
+
+    def remove(self, connection: Connection) -> None:
+        """Let a connection hear what was broadcast so far, and nothing more."""
+        self._gathering.spread()
+        self.outboxes.pop(connection.socket_id, None)
+
+    def broadcast(self, frame: bytes, *, except_socket_id: str | None = None) -> None:
+        """Hand one encoded frame to every local subscriber.
+
+        Never yields and copies nothing. A client that is too slow is marked and closed later, so
+        the table cannot change under this loop.
+        """
+        if except_socket_id is None or except_socket_id not in self.outboxes:
+            self._gathering.add(self, frame)
+            return
+        self._gathering.spread()
+        spread(
+            frame,
+            [
+                outbox
+                for socket_id, outbox in self.outboxes.items()
+                if socket_id != except_socket_id
+            ],
+            self._flusher,
+        )

@@ -1,0 +1,129 @@
+"""What the inner rooms ask of the outer ones, as protocols.
+
+A port may yield unless its docstring says that it does not; after each call of one the caller
+checks again what it relied on: the client may be gone, the channel removed.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from fizz_gevent.protocol.members import ChannelCounts, Joined, Left, Member
+
+
+class Timer(Protocol):
+    """A call that was asked for and has not happened yet."""
+
+    def cancel(self) -> None:
+        """Let it not happen; does nothing where it already has. Never yields."""
+
+
+class Clock(Protocol):
+    """The one owner of time. None of its methods yields."""
+
+    def now(self) -> float:
+        """Seconds since 1970, as the machine believes; may jump."""
+
+    def monotonic(self) -> float:
+        """Seconds since some moment; never jumps, for measuring."""
+
+    def later(self, seconds: float, callback: Callable[[], object]) -> Timer:
+        """Call back after ``seconds``, in a greenlet of its own, never in the hub."""
+
+
+class Registry(Protocol):
+    """Who is where in the whole cluster; decides each transition exactly once."""
+
+    def connect(self, app_id: str, socket_id: str, limit: int | None) -> bool:
+        """Count one more connection of an application; False, and nothing counted, at ``limit``."""
+
+    def disconnect(self, app_id: str, socket_id: str) -> None:
+        """Count one connection less."""
+
+    def join(
+        self,
+        app_id: str,
+        channel: str,
+        socket_id: str,
+        *,
+        member: Member | None = None,
+        max_members: int | None = None,
+    ) -> Joined | None:
+        """Enter one subscription; None, and nothing entered, where the presence channel is full.
+
+        A connection of a user who is present already is never refused. ``member.user_info``
+        replaces what was known of the user.
+        """
+
+    def update(self, app_id: str, channel: str, socket_id: str, member: Member) -> Joined:
+        """Replace what is known of a present user, and answer as ``join`` would to a repeat."""
+
+    def leave(
+        self, app_id: str, channel: str, socket_id: str, *, user_id: str | None = None
+    ) -> Left:
+        """Take back one subscription that ``join`` entered."""
+
+    def sign_in(self, app_id: str, user_id: str, socket_id: str) -> bool:
+        """Enter one signed-in connection; True where it is the user's first."""
+
+    def sign_out(self, app_id: str, user_id: str, socket_id: str) -> bool:
+        """Take back one signed-in connection; True where it was the user's last."""
+
+    def online(self, app_id: str, user_ids: Iterable[str]) -> set[str]:
+        """Which of these users are signed in on at least one connection."""
+
+    def counts(self, app_id: str, channel: str) -> ChannelCounts | None:
+        """How busy a channel is; None where it is vacant."""
+
+    def channels(self, app_id: str, prefix: str) -> Mapping[str, ChannelCounts]:
+        """Every occupied channel whose name starts with ``prefix``."""
+
+    def users(self, app_id: str, channel: str) -> list[str]:
+        """The distinct users in a presence channel; empty where it is vacant."""
+
+    def connections(self, app_id: str) -> int:
+        """How many connections an application has."""
+
+
+@dataclass(frozen=True, slots=True)
+class CachedEvent:
+    """The last event of a cache channel.
+
+    Attributes:
+        data: The event's ``data`` string.
+        payload: The whole event as it goes to a subscriber, JSON in UTF-8.
+        ttl: Seconds until it is forgotten.
+    """
+
+    data: str
+    payload: bytes
+    ttl: float
+
+
+class EventCache(Protocol):
+    """The last event of each cache channel, kept for a time, with or without subscribers.
+
+    Protocol: §10.
+    """
+
+    def put(self, app_id: str, channel: str, data: str, payload: bytes, ttl: float) -> None:
+        """Remember an event in place of the one before, for ``ttl`` seconds."""
+
+    def get(self, app_id: str, channel: str) -> CachedEvent | None:
+        """The remembered event; reading does not make it last longer."""
+
+
+class Tap(Protocol):
+    """Somebody who watches the stream. Its methods never yield."""
+
+    def received(self, socket_id: str, payload: bytes) -> None:
+        """A message has come from a client."""
+
+    def sent(self, socket_id: str, payload: bytes) -> None:
+        """A message goes to a client."""
+
+    def state(self, socket_id: str, what: str) -> None:
+        """A connection was opened, refused or closed."""
+
+    def request(self, method: str, target: str, status: str) -> None:
+        """An HTTP request was answered."""

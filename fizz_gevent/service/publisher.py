@@ -1,0 +1,98 @@
+"""Events on their way from whoever publishes them to whoever listens."""
+
+from collections.abc import Sequence
+
+from fizz_gevent.channels.connection import Connection
+from fizz_gevent.channels.table import ChannelTable
+from fizz_gevent.errors import ProtocolError
+from fizz_gevent.ports import Clock, EventCache
+from fizz_gevent.protocol import events, frames
+from fizz_gevent.protocol.close_codes import CloseCode
+from fizz_gevent.protocol.messages import ClientEvent
+from fizz_gevent.protocol.names import is_event_name, kind_of
+from fizz_gevent.protocol.triggers import Event
+from fizz_gevent.channels.rate_limit import TokenBucket
+
+
+class Publisher:
+    """Encodes each event once and broadcasts it; keeps what cache channels remember."""
+
+    def __init__(self, cache: EventCache, clock: Clock) -> None:
+        self._cache = cache
+        self._clock = clock
+
+    def publish(self, table: ChannelTable, batch: Sequence[Event]) -> None:
+        """Publish what a back end has sent, in the order it gave.
+
+        Local subscribers have the events queued when this returns.
+
+        Protocol: §6.6 the frame, §10 the cached event.
+        """
+        channels = table.channels
+        for event in batch:
+            for name in event.channels:
+                is_cached = kind_of(name).is_cache
+                channel = channels.get(name)
+                if channel is None and not is_cached:
+                    continue
+                payload = events.channel_event(event.name, name, event.data)
+                if is_cached:
+                    application = table.application
+                    self._cache.put(
+                        application.app_id, name, event.data, payload, application.cache_ttl
+                    )
+                    channel = channels.get(name)
+                if channel is not None:
+                    channel.broadcast(
+                        frames.text_frame(payload), except_socket_id=event.socket_id
+                    )
+
+    def publish_from_client(self, connection: Connection, message: ClientEvent) -> None:
+        """Pass a client's event on to the others in its channel.
+
+        Raises:
+            ProtocolError: 4301 where the client sends too many, else a message that names the
+                event and the channel.
+
+        Protocol: §8.
+        """
+        table = connection.table
+        application = table.application
+        self._spend(connection)
+        name, channel = message.name, message.channel
+        about = f"Client event {name[:200]!r} on channel {channel[:200]!r} rejected"
+        if application.accept_client_events_from != "members":
+            raise ProtocolError(f"{about}: client events are disabled for this application")
+        if channel not in connection.subscriptions:
+            raise ProtocolError(f"{about}: the connection is not subscribed to the channel")
+        if not kind_of(channel).allows_client_events:
+            raise ProtocolError(f"{about}: only private and presence channels take client events")
+        if not is_event_name(name, application.max_event_name_length):
+            raise ProtocolError(
+                f"{about}: an event name has 1 to {application.max_event_name_length} characters,"
+                " none of them a control character"
+            )
+        data = message.data
+        limit = application.max_event_size
+        if len(data) > limit or (not data.isascii() and len(data.encode()) > limit):
+            raise ProtocolError(f"{about}: its data is larger than {limit} bytes")
+        member = connection.subscriptions[channel]
+        payload = events.channel_event(
+            name, channel, data, user_id=None if member is None else member.user_id
+        )
+        table.broadcast(
+            channel, frames.text_frame(payload), except_socket_id=connection.socket_id
+        )
+
+    def _spend(self, connection: Connection) -> None:
+        rate = connection.table.application.max_client_events_per_second
+        if rate is None:
+            return
+        now = self._clock.monotonic()
+        bucket = connection.client_events
+        if bucket is None or bucket.rate != rate:
+            bucket = connection.client_events = TokenBucket(rate, now)
+        if not bucket.take(now):
+            raise ProtocolError(
+                CloseCode.CLIENT_EVENT_RATE.reason, int(CloseCode.CLIENT_EVENT_RATE)
+            )

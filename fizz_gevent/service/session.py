@@ -1,0 +1,121 @@
+"""One client's conversation with the server."""
+
+import logging
+import secrets
+
+from fizz_gevent.channels.connection import Connection
+from fizz_gevent.errors import ProtocolError, SubscriptionError
+from fizz_gevent.ports import Clock, Registry, Tap
+from fizz_gevent.protocol import events
+from fizz_gevent.protocol.close_codes import CloseCode
+from fizz_gevent.protocol.messages import (
+    ClientEvent,
+    Ping,
+    SignIn,
+    Subscribe,
+    Unsubscribe,
+    parse,
+)
+from fizz_gevent.service.publisher import Publisher
+from fizz_gevent.service.subscriptions import Subscriptions
+from fizz_gevent.service.users import Users
+
+_log = logging.getLogger(__name__)
+_PONG = events.pong()
+
+
+class Sessions:
+    """Conversations of all clients: opened, received, closed. One object serves every connection.
+
+    Attributes:
+        tap: Who watches the stream, or None.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        subscriptions: Subscriptions,
+        users: Users,
+        publisher: Publisher,
+        clock: Clock,
+    ) -> None:
+        self._registry = registry
+        self._subscriptions = subscriptions
+        self._users = users
+        self._publisher = publisher
+        self._clock = clock
+        self.tap: Tap | None = None
+
+    def opened(self, connection: Connection) -> None:
+        """Enter a connection that passed all checks, and greet it. Never yields.
+
+        Protocol: §1.4.
+        """
+        table = connection.table
+        table.connections[connection.socket_id] = connection
+        connection.send(
+            events.connection_established(
+                connection.socket_id, table.application.activity_timeout
+            )
+        )
+        if self.tap is not None:
+            self.tap.state(connection.socket_id, f"opened {table.application.app_id}")
+
+    def received(self, connection: Connection, payload: bytes) -> None:
+        """Handle one message; when this returns it is dealt with completely. May yield.
+
+        A client's mistake is told to it; a bug of ours is logged with an id and costs this
+        connection only.
+
+        Raises:
+            FrameError: The message is not UTF-8 (1007).
+        """
+        if self.tap is not None:
+            self.tap.received(connection.socket_id, payload)
+        try:
+            match parse(payload):
+                case ClientEvent() as message:
+                    self._publisher.publish_from_client(connection, message)
+                case Ping():
+                    connection.send(_PONG)
+                case Subscribe() as message:
+                    self._subscriptions.subscribe(connection, message)
+                case Unsubscribe() as message:
+                    self._subscriptions.unsubscribe(connection, message.channel)
+                case SignIn() as message:
+                    self._users.sign_in(connection, message)
+                case _:
+                    pass  # pongs, and what the protocol tells to ignore
+        except SubscriptionError as error:
+            connection.send(events.subscription_error(error))
+            connection.send(events.error(error.code, error.message))
+        except ProtocolError as error:
+            connection.send(events.error(error.code, error.message))
+
+    def received_binary(self, connection: Connection) -> None:
+        """Answer a binary message, which the protocol does not have. Never yields.
+
+        Protocol: §2.
+        """
+        connection.send(events.error(None, "Invalid message format"))
+
+    def failed(self, connection: Connection) -> None:
+        """A bug of ours has met this connection; call in the ``except`` block. Never yields."""
+        fault = secrets.token_hex(4)
+        _log.exception("fault %s: connection %s is closed", fault, connection.socket_id)
+        connection.end(CloseCode.INTERNAL_ERROR, f"Internal error {fault}")
+
+    def closed(self, connection: Connection) -> None:
+        """Undo all that a connection has entered anywhere, once and for all. May yield.
+
+        The table comes first, so that whoever runs next no longer meets it.
+        """
+        table = connection.table
+        if table.connections.pop(connection.socket_id, None) is None:
+            return
+        app_id = table.application.app_id
+        if self.tap is not None:
+            self.tap.state(connection.socket_id, f"closed {app_id}")
+        self._subscriptions.leave_all(connection)
+        self._users.sign_out(connection)
+        self._registry.disconnect(app_id, connection.socket_id)
