@@ -15,10 +15,12 @@ class Node:
         value: ``None``, ``bool``, ``int``, ``float``, ``str``, a ``dict`` of names to nodes, a
             ``list`` of nodes, or :class:`Odd`.
         where: File and line, or the variable.
+        text: A scalar of YAML as it was written.
     """
 
     value: object
     where: str
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,9 @@ def unknown(name: str, known: Iterable[str], *, what: str = "key") -> str:
     """Say that nobody knows this name, and which one may have been meant."""
     import difflib  # only on the way out, start-up does not pay for it
 
-    names = sorted(known)
-    near = difflib.get_close_matches(name.lower(), [item.lower() for item in names], 1, 0.5)
-    if near:
-        nearest = next(item for item in names if item.lower() == near[0])
-        return f"unknown {what} {name!r}; did you mean {nearest!r}?"
-    return f"unknown {what} {name!r}; known here: {', '.join(names)}"
+    names = {item.lower(): item for item in sorted(known)}
+    near = difflib.get_close_matches(name.lower(), names, 1, 0)
+    return f"unknown {what} {name!r}; the nearest known one is {names[near[0]]!r}"
 
 
 class _Pairs(list[tuple[str, object]]):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -68,7 +69,7 @@ class _Reader:
     def node(self, node: yaml.Node, path: str) -> Node:
         where = self._where(node)
         if isinstance(node, yaml.ScalarNode):
-            return Node(_scalar(node), where)
+            return Node(_scalar(node), where, node.value)
         if id(node) in self._open:
             raise ConfigError("an alias holds itself", where=where, key=path or None)
         self._open.add(id(node))
@@ -105,7 +106,7 @@ class _Reader:
                 )
             lines[name] = key.start_mark.line + 1
             # the key's line rather than the value's, which may begin below it
-            result[name] = Node(self.node(value, inner).value, where)
+            result[name] = replace(self.node(value, inner), where=where)
         return {**merged, **result}
 
     def _merged(self, value: yaml.Node, path: str) -> Iterator[dict[str, Node]]:
