@@ -19,7 +19,8 @@ class NodeScript:
     """A running script of ``tests/integration/js``.
 
     What it prints is read as one JSON value per line, in order; what it gets comes the same way
-    on its standard input. ``require`` finds the packages of ``tests/package.json``.
+    on its standard input. ``require`` finds the packages of ``tests/package.json``; laravel-echo
+    is an ES module only: ``const { default: Echo } = await import("laravel-echo")``.
 
     Args:
         script: The name of the file, or its path.

@@ -8,7 +8,7 @@ from tests.harness.signing import App, compact
 from tests.harness.websocket import CLOSE, PING, PONG, WITHIN, RawWebSocket
 
 
-class Closed(AssertionError):
+class Closed(Exception):
     """The server closed the connection where an event was awaited."""
 
     def __init__(self, code: int | None, reason: str) -> None:

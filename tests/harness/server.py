@@ -25,7 +25,7 @@ STOPS_WITHIN = 25.0
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV", "PYTHONDEVMODE")
 
 
-class ServerFailed(AssertionError):
+class ServerFailed(Exception):
     """The server ended where it should have run, or would not end."""
 
 
