@@ -1,7 +1,7 @@
 """WebSocket frames: bytes into messages, messages into bytes.
 
 Strict about what comes in, as the Autobahn test suite is: a violation is remembered with the code
-to close with, and nothing after it is read. A message is refused for its size from its header alone.
+to close with, and nothing after it is read. Too big a message is refused from its header alone.
 
 Protocol: RFC 6455 §5, §7.4; text messages of clients are §2.
 """
@@ -40,6 +40,27 @@ def payload_of(frame: bytes) -> bytes:
     if size < 126:
         return frame[2:]
     return frame[4:] if size == 126 else frame[10:]
+
+
+def messages_in(data: bytes) -> list[bytes]:
+    """The payloads of the text frames in what a server sends, for those who watch the stream.
+
+    Args:
+        data: Whole frames, perhaps behind the head of an HTTP response.
+    """
+    payloads = []
+    position = data.find(b"\r\n\r\n") + 4 if data.startswith(b"HTTP/") else 0
+    while position + 2 <= len(data):
+        opcode, size = data[position] & 0x0F, data[position + 1]
+        position += 2
+        if size > 125:
+            field = 2 if size == 126 else 8
+            size = int.from_bytes(data[position : position + field], "big")
+            position += field
+        if opcode == TEXT:
+            payloads.append(data[position : position + size])
+        position += size
+    return payloads
 
 
 def close_frame(code: int | None, reason: str = "") -> bytes:
