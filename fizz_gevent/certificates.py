@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
-from fizz_gevent.config import ServerConfig, TlsConfig
+from fizz_gevent.config import Config, ServerConfig, TlsConfig
 from fizz_gevent.errors import ConfigError
 
 _FOLDERS = (
@@ -55,24 +55,35 @@ def _candidates(hostname: str, home: str | None) -> Iterator[tuple[str, str]]:
     yield f"{_LETS_ENCRYPT}/{name}/fullchain.pem", f"{_LETS_ENCRYPT}/{name}/privkey.pem"
 
 
-def context(tls: TlsConfig) -> ssl.SSLContext | None:
-    """The context to serve with; None where sockets are plain.
+def check(config: Config) -> None:
+    """Load the configured certificate, if there is one, and throw it away.
+
+    Raises:
+        ConfigError: As :func:`load_context`, and says where the fault was written.
+    """
+    if config.server.tls == TlsConfig():
+        return
+    try:
+        load_context(config.server.tls)
+    except ConfigError as error:
+        key = f"servers.{config.name}.{error.key}"
+        raise ConfigError(error.message, where=config.origins.get(key), key=key) from None
+
+
+def load_context(tls: TlsConfig) -> ssl.SSLContext:
+    """The context to serve with: TLS 1.2 and up.
 
     Raises:
         ConfigError: A file is missing, cannot be read or is no PEM; the passphrase is wrong; the
-            key is another certificate's.
+            key is another certificate's. Its key path begins at ``options``.
     """
-    if tls == TlsConfig():
-        return None
     if tls.cert is None:
         given = "key" if tls.key is not None else "passphrase"
-        raise ConfigError(
-            f"TLS is wanted, since {given} is set, but there is no certificate", key=_key("cert")
-        )
-    _read(tls.cert, "cert", "CERTIFICATE-----", "certificate")
-    key_file = tls.cert if tls.key is None else tls.key
-    what = "private key" if tls.key is not None else "private key, and options.tls.key is not set"
-    key_text = _read(key_file, "cert" if tls.key is None else "key", "PRIVATE KEY-----", what)
+        raise _error(given, "TLS is wanted, as this is set, but there is no certificate")
+    key_name, key_file = ("cert", tls.cert) if tls.key is None else ("key", tls.key)
+    _read("cert", tls.cert, "CERTIFICATE", "certificate")
+    hint = "" if tls.key is not None else " and options.tls.key is not set"
+    key_text = _read(key_name, key_file, "PRIVATE KEY", f"private key{hint}")
     result = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     result.minimum_version = ssl.TLSVersion.TLSv1_2
     result.set_alpn_protocols(["http/1.1"])
@@ -81,35 +92,32 @@ def context(tls: TlsConfig) -> ssl.SSLContext | None:
         # always a passphrase, or OpenSSL asks for it on the terminal
         result.load_cert_chain(tls.cert, key_file, password=lambda: passphrase)
     except (ssl.SSLError, ValueError) as error:
-        raise _explained(error, tls, key_file, "ENCRYPTED" in key_text) from None
+        reason = getattr(error, "reason", None) or str(error)
+        if not _is_sound_certificate(tls.cert):
+            message, name = f"{tls.cert} holds no usable certificate ({reason})", "cert"
+        elif reason == "KEY_VALUES_MISMATCH":
+            message, name = f"{key_file} is not the key of the certificate {tls.cert}", key_name
+        elif "ENCRYPTED" in key_text:
+            verdict = "missing" if tls.passphrase is None else "wrong"
+            message = f"{key_file} is encrypted and the passphrase is {verdict}"
+            name = "passphrase" if tls.passphrase is not None else key_name
+        else:
+            message, name = f"{key_file} holds no usable private key ({reason})", key_name
+        raise _error(name, message) from None
     return result
 
 
-def _read(path: str, key: str, marker: str, what: str) -> str:
+def _read(name: str, path: str, marker: str, what: str) -> str:
     try:
         content = Path(path).read_text(encoding="latin-1")
     except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", where=path, key=_key(key)) from None
-    if marker not in content:
-        raise ConfigError(f"holds no {what} in PEM form", where=path, key=_key(key))
+        raise _error(name, f"{path} cannot be read: {error.strerror}") from None
+    if f"{marker}-----" not in content:
+        raise _error(name, f"{path} holds no {what} in PEM form")
     return content
 
 
-def _explained(error: Exception, tls: TlsConfig, key_file: str, is_encrypted: bool) -> ConfigError:
-    reason = getattr(error, "reason", None) or str(error)
-    if reason == "KEY_VALUES_MISMATCH":
-        return ConfigError(
-            f"does not belong to the certificate {tls.cert}", where=key_file, key=_key("key")
-        )
-    if is_encrypted and _is_sound_certificate(tls.cert):
-        problem = "is wrong" if tls.passphrase is not None else "is missing, the key is encrypted"
-        return ConfigError(f"the passphrase {problem}", where=key_file, key=_key("passphrase"))
-    if _is_sound_certificate(tls.cert):
-        return ConfigError(f"no usable private key: {reason}", where=key_file, key=_key("key"))
-    return ConfigError(f"no usable certificate: {reason}", where=tls.cert, key=_key("cert"))
-
-
-def _is_sound_certificate(path: str | None) -> bool:
+def _is_sound_certificate(path: str) -> bool:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except (ssl.SSLError, OSError):
@@ -117,5 +125,5 @@ def _is_sound_certificate(path: str | None) -> bool:
     return True
 
 
-def _key(name: str) -> str:
-    return f"options.tls.{name}"
+def _error(name: str, message: str) -> ConfigError:
+    return ConfigError(message, key=f"options.tls.{name}")

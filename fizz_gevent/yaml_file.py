@@ -12,7 +12,7 @@ from fizz_gevent.node import Node, Odd
 
 _TAG = "tag:yaml.org,2002:"
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
-_DECIMAL = re.compile(r"[-+]?[0-9]+\.[0-9]+")
+_DECIMAL = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)")
 _TRUE = ("true", "yes", "on")  # what YAML 1.1 takes for true, in lower case
 
 

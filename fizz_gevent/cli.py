@@ -1,0 +1,182 @@
+"""Fizz, a WebSocket server for the Pusher Channels protocol.
+
+Usage:
+  fizz start [--host=ADDR] [--port=PORT] [--path=PREFIX] [--hostname=NAME]
+             [--server=NAME] [--workers=N] [--config=FILE] [--debug]
+  fizz check [--config=FILE]
+  fizz version
+  fizz help
+  fizz --version
+  fizz (-h | --help)
+
+Commands:
+  start     Run the server until it is asked to stop (SIGTERM, SIGINT).
+  check     Print the effective configuration, the origin of each value, and the
+            limits of this machine.
+  version   Print the version.
+  help      Print this text.
+
+Options:
+  --host=ADDR      Address to listen on, or unix:/PATH.
+  --port=PORT      Port to listen on.
+  --path=PREFIX    Prefix in front of every path.
+  --hostname=NAME  Public name: for printed URLs, and to find a certificate.
+  --server=NAME    Which of the file's servers to run.
+  --workers=N      Processes that share the port.
+  --config=FILE    Configuration file; what it says beats the environment.
+  --debug          Show the stream of frames and requests.
+  -h --help        Print this text.
+  --version        Print the version.
+
+Exit codes: 0 asked to stop, 1 failed, 2 wrong usage or configuration.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+
+from fizz_gevent import __version__
+from fizz_gevent.errors import ConfigError, StartError
+
+FAILED = 1
+MISUSED = 2
+USAGE = __doc__
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do what the words of the command line say; return the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if "-h" in words or "--help" in words or words[:1] == ["help"]:
+        print(USAGE.strip())
+        return 0
+    reason = misuse(words)
+    if reason is not None:
+        print(f"fizz: {reason}; see fizz help", file=sys.stderr)
+        return MISUSED
+    arguments = _parse(words)
+    try:
+        if arguments["start"]:
+            return _start(arguments)
+        if arguments["check"]:
+            return _check(arguments)
+    except ConfigError as error:
+        print(f"fizz: {_one_line(str(error))}", file=sys.stderr)
+        return MISUSED
+    except StartError as error:
+        print(f"fizz: {_one_line(str(error))}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        return 0
+    print(f"fizz {__version__}")
+    return 0
+
+
+def misuse(words: Sequence[str]) -> str | None:
+    """Why docopt will not accept these words, which it does not tell; None where it will.
+
+    Options are taken in full only: an abbreviation that works today may mean two things tomorrow.
+    """
+    commands = _commands()
+    everything = {name: value for options in commands.values() for name, value in options.items()}
+    everything["--version"] = False
+    command: str | None = None
+    seen: set[str] = set()
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("-") or word == "-":
+            if command is not None:
+                return f"unexpected {word!r} after {command!r}"
+            if word not in commands:
+                return _unknown(word, commands, "command")
+            command = word
+            continue
+        name, equals, _ = word.partition("=")
+        if name not in everything:
+            if not name.startswith("--"):
+                return f"unknown option {name!r}"
+            return _unknown(name, [*everything, "--help"], "option")
+        if name in seen:
+            return f"{name} is given twice"
+        seen.add(name)
+        if not everything[name]:
+            if equals:
+                return f"{name} takes no value"
+        elif not equals and next(rest, None) is None:
+            return f"{name} needs a value"
+    if command is None:
+        return None if seen == {"--version"} else "a command is missing"
+    for name in sorted(seen):
+        if name not in commands[command]:
+            return f"{command!r} does not take {name}"
+    return None
+
+
+def _commands() -> dict[str, dict[str, bool]]:
+    """Each command and its options, with whether they take a value, out of the usage text."""
+    usage = USAGE.partition("Usage:\n")[2].partition("\n\n")[0]
+    commands: dict[str, dict[str, bool]] = {}
+    for form in re.split(r"^  fizz ", usage, flags=re.MULTILINE)[1:]:
+        command = re.match(r"[a-z]+", form)
+        options = re.findall(r"(--[a-z]+)(=?)", form)
+        if command:
+            commands[command[0]] = {name: bool(value) for name, value in options}
+    return commands
+
+
+def _unknown(name: str, known: Sequence[str] | dict[str, dict[str, bool]], what: str) -> str:
+    from fizz_gevent.node import unknown
+
+    return unknown(name, known, what=what)
+
+
+def _parse(words: Sequence[str]) -> dict[str, object]:
+    import warnings
+
+    with warnings.catch_warnings():
+        # its source has escapes that Python 3.12 and up complains of when it compiles them
+        warnings.simplefilter("ignore", SyntaxWarning)
+        from docopt import docopt
+    parsed: dict[str, object] = docopt(USAGE, list(words), help=False)
+    return parsed
+
+
+def _path(arguments: dict[str, object]) -> str | None:
+    path = arguments["--config"]
+    return None if path is None else str(path)
+
+
+def _start(arguments: dict[str, object]) -> int:
+    from fizz_gevent import certificates, config_file, credentials, logs, unavailable
+
+    names = (*config_file.OPTIONS, "server")
+    options = {name: arguments[f"--{name}"] for name in names}
+    config = config_file.load(_path(arguments), os.environ, options, make_up=credentials.make_up)
+    unavailable.refuse(config)
+    credentials.refuse_development(config)
+    certificates.check(config)  # a wrong file is found before anything is opened
+    debug = bool(arguments["--debug"])
+    logs.setup(config.logging, debug=debug)
+    from fizz_gevent.server import run
+
+    notices = (*config.notices, *unavailable.warnings(config))
+    return run(config, debug=debug, notices=notices)
+
+
+def _check(arguments: dict[str, object]) -> int:
+    from fizz_gevent import certificates, check, config_file, credentials, unavailable
+
+    config = config_file.load(_path(arguments), os.environ, {})
+    print(check.report(config))
+    for notice in (*config.notices, *unavailable.warnings(config)):
+        print(f"fizz: warning: {_one_line(notice)}", file=sys.stderr)
+    sys.stdout.flush()
+    # what start would refuse is no good configuration either
+    unavailable.refuse(config)
+    credentials.refuse_development(config)
+    certificates.check(config)
+    return 0
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

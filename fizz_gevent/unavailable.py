@@ -1,0 +1,35 @@
+"""What can be configured already and is not built yet: refused or warned of, never ignored."""
+
+from fizz_gevent.config import Config
+from fizz_gevent.errors import ConfigError
+
+
+def refuse(config: Config) -> None:
+    """Start nothing that would run, but not do what it was told.
+
+    Raises:
+        ConfigError: Something is configured that this version cannot do.
+    """
+    prefix = f"servers.{config.name}"
+    if config.server.workers > 1:
+        raise _error(config, f"{prefix}.workers", f"{config.server.workers} workers are")
+    if config.server.scaling.enabled:
+        raise _error(config, f"{prefix}.scaling.enabled", "scaling is")
+    if config.provider != "config":
+        raise _error(config, "apps.provider", f"provider {config.provider!r} is")
+
+
+def warnings(config: Config) -> list[str]:
+    """A line for each thing that is configured and has no effect in this version."""
+    lines = []
+    if any(application.webhooks for application in config.applications):
+        lines.append("webhooks are configured; this version sends none")
+    if config.server.metrics.enabled:
+        lines.append("metrics.enabled is set; this version has no metrics listener")
+    return lines
+
+
+def _error(config: Config, key: str, what: str) -> ConfigError:
+    return ConfigError(
+        f"{what} not available in this version", where=config.origins.get(key), key=key
+    )
