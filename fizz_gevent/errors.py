@@ -3,12 +3,13 @@
 ::
 
     FizzError
-    ├── ConfigError            file, key, what was expected        -> stderr, exit 2
-    ├── ProtocolError          code, message: the client's mistake -> pusher:error, connection stays
-    │   └── SubscriptionError  channel, type, status               -> pusher:subscription_error too
-    ├── ConnectionRejected     a close code and its reason         -> pusher:error, then the close frame
-    ├── FrameError             RFC 6455 broken                     -> the close frame
-    └── ApiError               HTTP status, message                -> response
+    ├── ConfigError            file, key, what was expected      -> stderr, exit 2
+    ├── StartError             the machine refuses               -> stderr, exit 1
+    ├── ProtocolError          the client's mistake              -> pusher:error, it stays
+    │   └── SubscriptionError  channel, type, status             -> subscription_error too
+    ├── ConnectionRejected     a close code and its reason       -> pusher:error, close frame
+    ├── FrameError             RFC 6455 broken                   -> close frame
+    └── ApiError               HTTP status, message              -> response
 
 A close that is nobody's error (4200, 4201) is a plain ``CloseCode``.
 """
@@ -36,6 +37,10 @@ class ConfigError(FizzError):
         self.where = where
         self.key = key
         super().__init__(": ".join(part for part in (where, key, message) if part))
+
+
+class StartError(FizzError):
+    """The server cannot start though its configuration is sound: the port is in use, say."""
 
 
 class ProtocolError(FizzError):

@@ -92,10 +92,17 @@ class Outbox:
         self.size_bytes = 0
         self.limit_bytes = -1
 
-    def drop_rest(self) -> None:
-        """Forget what stands behind ``first``, of which a part may have gone out already."""
-        self.rest = None
-        self.size_bytes = len(self.first or b"")
+    def cut(self, frame: bytes) -> None:
+        """Queue the last frame in place of all that stands behind ``first``.
+
+        ``first`` stays, for a part of it may have gone out already.
+        """
+        if self.first is None:
+            self.first = frame
+        else:
+            self.rest = [frame]
+        self.size_bytes = len(self.waiting())
+        self.limit_bytes = -1
 
     def waiting(self) -> bytes:
         """All that waits as one piece of bytes, to be sent in one system call."""

@@ -61,9 +61,7 @@ class ChannelTable:
         del self.channels[channel]
         return None
 
-    def broadcast(
-        self, channel: str, frame: bytes, *, except_socket_id: str | None = None
-    ) -> None:
+    def broadcast(self, channel: str, frame: bytes, *, except_socket_id: str | None = None) -> None:
         """Hand a frame to the subscribers of a channel, if it has any here. Never yields."""
         found = self.channels.get(channel)
         if found is not None:

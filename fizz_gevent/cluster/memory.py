@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from fizz_gevent.ports import CachedEvent, ChannelCounts, Clock
-from fizz_gevent.protocol.members import Joined, Left, Member
+from fizz_gevent.ports import CachedEvent, Clock
+from fizz_gevent.protocol.members import ChannelCounts, Joined, Left, Member
 from fizz_gevent.protocol.names import kind_of
 
 

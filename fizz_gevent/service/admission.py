@@ -86,9 +86,7 @@ class Admission:
             ConnectionRejected: The application has as many connections as it may.
         """
         application = table.application
-        if not self._registry.connect(
-            application.app_id, socket_id, application.max_connections
-        ):
+        if not self._registry.connect(application.app_id, socket_id, application.max_connections):
             raise ConnectionRejected(CloseCode.OVER_QUOTA)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from fizz_gevent.channels.connection import Connection
+from fizz_gevent.channels.rate_limit import TokenBucket
 from fizz_gevent.channels.table import ChannelTable
 from fizz_gevent.errors import ProtocolError
 from fizz_gevent.ports import Clock, EventCache
@@ -11,7 +12,6 @@ from fizz_gevent.protocol.close_codes import CloseCode
 from fizz_gevent.protocol.messages import ClientEvent
 from fizz_gevent.protocol.names import is_event_name, kind_of
 from fizz_gevent.protocol.triggers import Event
-from fizz_gevent.channels.rate_limit import TokenBucket
 
 
 class Publisher:
@@ -43,9 +43,7 @@ class Publisher:
                     )
                     channel = channels.get(name)
                 if channel is not None:
-                    channel.broadcast(
-                        frames.text_frame(payload), except_socket_id=event.socket_id
-                    )
+                    channel.broadcast(frames.text_frame(payload), except_socket_id=event.socket_id)
 
     def publish_from_client(self, connection: Connection, message: ClientEvent) -> None:
         """Pass a client's event on to the others in its channel.
@@ -80,9 +78,7 @@ class Publisher:
         payload = events.channel_event(
             name, channel, data, user_id=None if member is None else member.user_id
         )
-        table.broadcast(
-            channel, frames.text_frame(payload), except_socket_id=connection.socket_id
-        )
+        table.broadcast(channel, frames.text_frame(payload), except_socket_id=connection.socket_id)
 
     def _spend(self, connection: Connection) -> None:
         rate = connection.table.application.max_client_events_per_second

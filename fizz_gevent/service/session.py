@@ -54,9 +54,7 @@ class Sessions:
         table = connection.table
         table.connections[connection.socket_id] = connection
         connection.send(
-            events.connection_established(
-                connection.socket_id, table.application.activity_timeout
-            )
+            events.connection_established(connection.socket_id, table.application.activity_timeout)
         )
         if self.tap is not None:
             self.tap.state(connection.socket_id, f"opened {table.application.app_id}")

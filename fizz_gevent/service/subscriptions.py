@@ -10,7 +10,7 @@ from fizz_gevent.protocol.members import Joined, Member
 from fizz_gevent.protocol.messages import Subscribe
 from fizz_gevent.protocol.names import ChannelKind, is_channel_name, kind_of, user_of
 from fizz_gevent.protocol.signatures import verify_channel_auth
-from fizz_gevent.protocol.users import parse_channel_data
+from fizz_gevent.protocol.users import member_of, parse_member
 from fizz_gevent.service.subscription_counts import SubscriptionCounts
 
 _UNAUTHORIZED = int(CloseCode.UNAUTHORIZED)
@@ -176,24 +176,11 @@ def _member_of(connection: Connection, message: Subscribe) -> Member:
     """Who a connection wants to be in a presence channel. Protocol: §7.3, §7.4."""
     application = connection.table.application
     if message.channel_data:
-        return parse_channel_data(
-            message.channel_data,
-            channel=message.channel,
-            max_user_id_length=application.max_user_id_length,
-            max_member_size=application.max_presence_member_size,
-        )
-    user = connection.user
-    if user is None:
+        return parse_member(message.channel_data, channel=message.channel, app=application)
+    if connection.user is None:
         raise SubscriptionError(
             f"Channel {message.channel} needs channel_data with a user_id, or a signed-in user",
             channel=message.channel,
             code=_UNAUTHORIZED,
         )
-    if len(user.user_info) > application.max_presence_member_size:
-        raise SubscriptionError(
-            f"The user_info is larger than {application.max_presence_member_size} bytes",
-            channel=message.channel,
-            type="LimitReached",
-            status=413,
-        )
-    return Member(user.user_id, user.user_info)
+    return member_of(connection.user, channel=message.channel, app=application)

@@ -8,7 +8,7 @@ from fizz_gevent.protocol import events
 from fizz_gevent.protocol.close_codes import CloseCode
 from fizz_gevent.protocol.messages import SignIn
 from fizz_gevent.protocol.signatures import verify_signin
-from fizz_gevent.protocol.users import parse_user_data
+from fizz_gevent.protocol.users import parse_user
 from fizz_gevent.service.watchlists import Watchlists
 
 
@@ -36,11 +36,7 @@ class Users:
             socket_id=connection.socket_id,
             user_data=message.user_data,
         )
-        user = parse_user_data(
-            message.user_data,
-            max_user_id_length=application.max_user_id_length,
-            max_watchlist_size=application.max_watchlist_size,
-        )
+        user = parse_user(message.user_data, application)
         before = connection.user
         if before is not None and before.user_id != user.user_id:
             raise ProtocolError(
@@ -53,15 +49,13 @@ class Users:
                 application.app_id, user.user_id, connection.socket_id
             )
             if not connection.is_open:  # it went while the registry was asked
-                self._registry.sign_out(
-                    application.app_id, user.user_id, connection.socket_id
-                )
+                self._registry.sign_out(application.app_id, user.user_id, connection.socket_id)
                 return
             table.users.setdefault(user.user_id, {})[connection.socket_id] = connection
         connection.user = user
         connection.is_authorized = True
         connection.send(events.signin_success(message.user_data))
-        if user.is_watchlist_cut:
+        if user.watchlist_truncated:
             limit = application.max_watchlist_size
             connection.send(
                 events.error(
@@ -89,9 +83,7 @@ class Users:
             signed_in.pop(connection.socket_id, None)
             if not signed_in:
                 del table.users[user.user_id]
-        if self._registry.sign_out(
-            table.application.app_id, user.user_id, connection.socket_id
-        ):
+        if self._registry.sign_out(table.application.app_id, user.user_id, connection.socket_id):
             self._watchlists.went_offline(table, user.user_id)
 
     def terminate(self, table: ChannelTable, user_id: str) -> None:
@@ -100,6 +92,4 @@ class Users:
         Protocol: §9.4.
         """
         for connection in tuple(table.users.get(user_id, {}).values()):
-            connection.end(
-                CloseCode.UNAUTHORIZED, "Connection terminated by the application"
-            )
+            connection.end(CloseCode.UNAUTHORIZED, "Connection terminated by the application")

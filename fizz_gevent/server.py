@@ -1,0 +1,219 @@
+"""Furnishes the house from a configuration, runs it, and stops it kindly."""
+
+import gc
+import logging
+import random
+import signal
+import time
+from collections.abc import Sequence
+
+import gevent
+from gevent.event import Event
+
+from fizz_gevent.api.flask_app import create_app
+from fizz_gevent.banner import Address, banner
+from fizz_gevent.certificates import load_context
+from fizz_gevent.channels.tables import Tables
+from fizz_gevent.clock import SystemClock
+from fizz_gevent.cluster.memory import MemoryEventCache, MemoryRegistry
+from fizz_gevent.config import Config
+from fizz_gevent.logs import StreamTap
+from fizz_gevent.open_files import Capacity
+from fizz_gevent.protocol.close_codes import CloseCode
+from fizz_gevent.service.admission import Admission
+from fizz_gevent.service.directory import Directory
+from fizz_gevent.service.janitor import Janitor
+from fizz_gevent.service.publisher import Publisher
+from fizz_gevent.service.readiness import Readiness
+from fizz_gevent.service.session import Sessions
+from fizz_gevent.service.subscription_counts import SubscriptionCounts
+from fizz_gevent.service.subscriptions import Subscriptions
+from fizz_gevent.service.users import Users
+from fizz_gevent.service.watchlists import Watchlists
+from fizz_gevent.transport import endpoint
+from fizz_gevent.transport.address import listen
+from fizz_gevent.transport.deadlines import Deadlines
+from fizz_gevent.transport.flusher import Flusher
+from fizz_gevent.transport.listener import Listener
+from fizz_gevent.transport.proxies import Proxies
+from fizz_gevent.transport.readers import Readers
+from fizz_gevent.transport.websocket import Wiring
+
+_log = logging.getLogger(__name__)
+_SWEEP_SECONDS = 0.5
+_CACHE_SWEEP_SECONDS = 60.0
+_CLOSED_AT_ONCE = 100
+_CLOSED_PER_SECOND = 500
+_SLICE_SECONDS = 0.05
+_GRACE_SECONDS = 4.0
+"""Waited for the last close frames and responses after the clients were told to go."""
+
+
+class Server:
+    """One node: every room, built from the configuration, around one listening socket."""
+
+    def __init__(self, config: Config, capacity: Capacity) -> None:
+        self.config = config
+        server = config.server
+        tls = None if server.tls.cert is None else load_context(server.tls)
+        self._clock = SystemClock()
+        self._readiness = Readiness()
+        self._deadlines = Deadlines()
+        self._flusher = Flusher()
+        self._cache = MemoryEventCache(self._clock)
+        self._tables = Tables(config.applications, self._flusher)
+        registry = MemoryRegistry()
+        counts = SubscriptionCounts(self._clock)
+        publisher = Publisher(self._cache, self._clock)
+        users = Users(registry, Watchlists(registry, self._clock), self._clock)
+        self._sessions = Sessions(
+            registry,
+            Subscriptions(registry, self._cache, counts, self._clock),
+            users,
+            publisher,
+            self._clock,
+        )
+        self._janitor = Janitor(self._tables, self._clock)
+        application = create_app(
+            prefix=server.path,
+            max_request_size=server.max_request_size,
+            tables=self._tables,
+            publisher=publisher,
+            directory=Directory(registry, self._cache),
+            users_service=users,
+            readiness=self._readiness,
+            clock=self._clock,
+        )
+        application.register_direct(endpoint.create_blueprint(), url_prefix=server.path)
+        socket = listen(server.host, server.port)
+        address = socket.getsockname()
+        self.address: Address = address if isinstance(address, str) else address[:2]
+        self._listener = Listener(
+            socket,
+            application,
+            config=server,
+            tls=tls,
+            max_sockets=capacity.sockets,
+            max_websockets=capacity.connections,
+            readiness=self._readiness,
+            deadlines=self._deadlines,
+            proxies=Proxies(server.trusted_proxies),
+        )
+        self._listener.admission = Admission(
+            self._tables,
+            registry,
+            self._readiness,
+            self._clock,
+            has_room=self._listener.has_room,
+        )
+        self._wiring = self._listener.wiring = Wiring(
+            self._sessions,
+            self._flusher,
+            Readers(),
+            self._clock,
+            server.max_outbox_size,
+            server.close_timeout,
+            self._listener.websocket_closed,
+        )
+
+    def start(self) -> None:
+        """Accept clients."""
+        self._listener.start()
+        gevent.spawn(self._sweep_for_ever)
+        # What exists now lives as long as the process; the collector need not look at it again,
+        # and at what comes later only when a lot of it has come.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+
+    def show_stream(self, is_shown: bool) -> None:
+        """Begin or end to print every frame and request."""
+        tap = (
+            StreamTap(application.secret for application in self.config.applications)
+            if is_shown
+            else None
+        )
+        self._sessions.tap = self._flusher.tap = self._listener.tap = tap
+
+    @property
+    def is_showing_stream(self) -> bool:
+        """Whether every frame and request is printed."""
+        return self._flusher.tap is not None
+
+    def stop(self) -> None:
+        """Accept nobody any more, let what runs end, tell every client to go elsewhere. Yields."""
+        until = time.monotonic() + self.config.server.drain_seconds + _GRACE_SECONDS
+        self._readiness.is_draining = True
+        self._listener.close_to_newcomers()
+        self._deadlines.hurry()
+        self._send_away()
+        while self._listener.open_sockets and time.monotonic() < until:
+            self._deadlines.hurry()
+            gevent.sleep(_SLICE_SECONDS)
+
+    def _send_away(self) -> None:
+        """Close clients with 4200: a few at once, thousands spread, so that they do not all
+        arrive elsewhere in the same moment. Protocol: §4.3, 4200.
+        """
+        connections = [
+            connection for table in self._tables for connection in table.connections.values()
+        ]
+        random.shuffle(connections)
+        seconds = min(self.config.server.drain_seconds, len(connections) / _CLOSED_PER_SECOND)
+        if len(connections) <= _CLOSED_AT_ONCE:
+            seconds = 0
+        slices = max(1, int(seconds / _SLICE_SECONDS))
+        size = -(-len(connections) // slices) if connections else 1
+        for position in range(0, len(connections), size):
+            for connection in connections[position : position + size]:
+                connection.end(CloseCode.RECONNECT)
+            if position + size < len(connections):
+                gevent.sleep(_SLICE_SECONDS)
+
+    def _sweep_for_ever(self) -> None:
+        cache_sweep_at = 0.0
+        while True:
+            gevent.sleep(_SWEEP_SECONDS)
+            try:
+                now = self._clock.monotonic()
+                self._deadlines.sweep(now)
+                self._wiring.sweep()
+                self._janitor.sweep()
+                if now >= cache_sweep_at:
+                    cache_sweep_at = now + _CACHE_SWEEP_SECONDS
+                    self._cache.sweep()
+            except Exception:
+                _log.exception("fault in the sweep")
+
+
+def run(config: Config, *, debug: bool = False, notices: Sequence[str] = ()) -> int:
+    """Serve until a signal ends it; the exit code.
+
+    Raises:
+        ConfigError: A certificate cannot be used.
+        StartError: The socket cannot be opened.
+    """
+    capacity = Capacity.of_this_machine(config.server.max_connections)
+    server = Server(config, capacity)
+    server.show_stream(debug)
+    asked, hurried = Event(), Event()
+
+    def ask_to_stop() -> None:
+        if asked.is_set():
+            hurried.set()
+        asked.set()
+
+    gevent.signal_handler(signal.SIGTERM, ask_to_stop)
+    gevent.signal_handler(signal.SIGINT, ask_to_stop)
+    gevent.signal_handler(signal.SIGHUP, _log.warning, "SIGHUP: reload is not in this version yet")
+    gevent.signal_handler(signal.SIGUSR1, lambda: server.show_stream(not server.is_showing_stream))
+    server.start()
+    print(banner(config, server.address, capacity), end="", flush=True)
+    for notice in notices:
+        _log.warning(notice)
+    asked.wait()
+    _log.info("stopping: clients are sent away")
+    stopping = gevent.spawn(server.stop)
+    stopping.link(lambda _: hurried.set())
+    hurried.wait()
+    return 0

@@ -1,0 +1,119 @@
+"""The one writer of all WebSocket connections."""
+
+import time
+from typing import TYPE_CHECKING, cast
+
+import gevent
+
+from fizz_gevent.channels.outbox import Gathers, Outbox
+from fizz_gevent.ports import Tap
+from fizz_gevent.protocol.frames import messages_in
+
+if TYPE_CHECKING:
+    from fizz_gevent.transport.websocket import WebSocket
+
+_SLICE_SECONDS = 0.005
+_SENDS_BETWEEN_LOOKS = 64
+
+
+class Flusher:
+    """Sends what outboxes hold: once per turn of the event loop, one system call per socket.
+
+    Runs as a callback of the hub and therefore never blocks: a socket that is full waits for its
+    own watcher. A long list is worked off in slices, so that a fan-out to ten thousand does not
+    keep everybody else waiting.
+
+    Attributes:
+        tap: Who watches the stream, or None.
+    """
+
+    def __init__(self) -> None:
+        self.dirty: list[Outbox] = []
+        self.overflowing: list[Outbox] = []
+        self.gathering: list[Gathers] = []
+        self.tap: Tap | None = None
+        self._loop = gevent.get_hub().loop
+        self._is_scheduled = False
+        # A timer of no length fires after the loop has looked at its sockets; a callback would
+        # run before that.
+        self._next_turn = self._loop.timer(0)
+
+    def schedule(self) -> None:
+        """Flush at the end of this turn. Never yields."""
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._loop.run_callback(self._flush)
+
+    def flush(self, outbox: Outbox) -> None:
+        """Send what one outbox holds at once, as far as its socket takes it. Never yields."""
+        data = outbox.waiting()
+        websocket = cast("WebSocket", outbox.owner)
+        try:
+            count = websocket.socket.send(data)
+        except BlockingIOError:
+            websocket.wait_until_writable()
+            return
+        except OSError:
+            websocket.lost()
+            return
+        if self.tap is not None:
+            self._show(websocket, data, count)
+        outbox.sent(data, count)
+        if count < len(data):
+            websocket.wait_until_writable()
+
+    def _flush(self) -> None:
+        for gathering in self.gathering:
+            gathering.spread()
+        self.gathering.clear()
+        batch = self.dirty[:]
+        self.dirty.clear()
+        position = 0
+        until = time.monotonic() + _SLICE_SECONDS
+        while position < len(batch):
+            self._send(batch[position : position + _SENDS_BETWEEN_LOOKS])
+            position += _SENDS_BETWEEN_LOOKS
+            if position < len(batch) and time.monotonic() > until:
+                self.dirty[:0] = batch[position:]
+                break
+        overflowing = self.overflowing[:]
+        self.overflowing.clear()
+        for outbox in overflowing:
+            cast("WebSocket", outbox.owner).overflowed()
+        if self.dirty:
+            self._next_turn.start(self._flush)
+        else:
+            self._is_scheduled = False
+
+    def _send(self, outboxes: list[Outbox]) -> None:
+        """``flush`` for many, written out: this is where a busy server spends its time."""
+        if self.tap is not None:
+            for outbox in outboxes:
+                self.flush(outbox)
+            return
+        for outbox in outboxes:
+            data = outbox.first
+            if data is None:
+                continue  # discarded, or sent by ``flush`` in between
+            if outbox.rest is not None:
+                data = outbox.waiting()
+            websocket: WebSocket = outbox.owner  # type: ignore[assignment]
+            try:
+                count = websocket.socket.send(data)
+            except BlockingIOError:
+                websocket.wait_until_writable()
+                continue
+            except OSError:
+                websocket.lost()
+                continue
+            if count == len(data):
+                outbox.first = outbox.rest = None
+                outbox.size_bytes = 0
+            else:
+                outbox.sent(data, count)
+                websocket.wait_until_writable()
+
+    def _show(self, websocket: "WebSocket", data: bytes, count: int) -> None:
+        if self.tap is not None and count == len(data):
+            for payload in messages_in(data):
+                self.tap.sent(websocket.connection.socket_id, payload)

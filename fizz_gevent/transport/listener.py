@@ -1,0 +1,202 @@
+"""The listening socket, and what becomes of each socket it accepts."""
+
+import errno
+import logging
+import secrets
+import socket
+import ssl
+from _socket import socket as Socket
+from dataclasses import dataclass
+from typing import Any
+
+import gevent
+from gevent.pywsgi import WSGIServer
+
+from fizz_gevent.config import ServerConfig
+from fizz_gevent.errors import ConnectionRejected
+from fizz_gevent.ports import Tap
+from fizz_gevent.protocol import events, frames
+from fizz_gevent.protocol.close_codes import CloseCode
+from fizz_gevent.service.admission import Admission, Handshake
+from fizz_gevent.service.readiness import Readiness
+from fizz_gevent.transport.deadlines import Deadlines
+from fizz_gevent.transport.handler import Handler
+from fizz_gevent.transport.proxies import Proxies
+from fizz_gevent.transport.stream import Stream
+from fizz_gevent.transport.websocket import WebSocket, Wiring
+
+_log = logging.getLogger(__name__)
+_HALF = 10**9
+_PAUSE_SECONDS = 0.25
+_POLITE_RESERVE = 32
+"""Sockets kept for clients and callers who are to be refused in words."""
+_OUT_OF_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a client may not connect, and the frames that tell it."""
+
+    code: CloseCode
+    reason: str
+    frames: bytes
+
+    def __str__(self) -> str:
+        return f"{int(self.code)} {self.reason}"
+
+
+class Listener(WSGIServer):
+    """gevent's WSGI server with plain C sockets, a handler of ours, and a bound on open files.
+
+    Attributes:
+        tls: The context to serve with, or None.
+        tap: Who watches the stream, or None.
+        open_sockets: Accepted and not closed yet, of every kind.
+        open_websockets: How many of them are WebSockets.
+    """
+
+    handler_class = Handler
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        application: Any,
+        *,
+        config: ServerConfig,
+        tls: ssl.SSLContext | None,
+        max_sockets: int,
+        max_websockets: int,
+        readiness: Readiness,
+        deadlines: Deadlines,
+        proxies: Proxies,
+    ) -> None:
+        self.config = config
+        self.tls = tls
+        self.readiness = readiness
+        self.deadlines = deadlines
+        self.proxies = proxies
+        self.tap: Tap | None = None
+        self.open_sockets = 0
+        self.open_websockets = 0
+        self.admission: Admission | None = None
+        self.wiring: Wiring | None = None
+        self._max_sockets = max_sockets
+        self._max_websockets = max_websockets
+        self._pause: Any = None
+        super().__init__(
+            listener,
+            application,
+            log=None,
+            error_log=None,
+            environ={
+                "SERVER_NAME": config.hostname or "localhost",
+                "SERVER_PORT": str(config.port),
+                "wsgi.url_scheme": "http" if tls is None else "https",
+            },
+        )
+
+    def do_read(self) -> Any:
+        """Accept one socket, as the C type that everything above is written for."""
+        listener: Any = self.socket
+        try:
+            fd, address = listener._accept()
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            if error.errno in _OUT_OF_ROOM:
+                self._rest(error)
+                return None
+            if error.errno == errno.ECONNABORTED:
+                return None
+            raise
+        accepted = Socket(listener.family, listener.type, listener.proto, fileno=fd)
+        accepted.setblocking(False)
+        if self.open_sockets >= self._max_sockets:
+            accepted.close()
+            return None
+        self.open_sockets += 1
+        return accepted, address
+
+    def do_close(self, sock: Any, *_: Any) -> None:
+        """The handler closes its socket itself, or a WebSocket does."""
+
+    def close_to_newcomers(self) -> None:
+        """Accept who waits already (they are told to go elsewhere), then nobody. Never yields."""
+        waiting = -1
+        while waiting != self.open_sockets:
+            waiting = self.open_sockets
+            self._do_read()  # type: ignore[attr-defined]  # gevent's own, not in its stubs
+        self.stop_accepting()
+        self.socket.close()
+
+    def socket_closed(self) -> None:
+        """One accepted socket has been closed."""
+        self.open_sockets -= 1
+
+    def websocket_closed(self) -> None:
+        """One WebSocket has been closed, and its socket with it."""
+        self.open_websockets -= 1
+        self.open_sockets -= 1
+
+    def has_room(self) -> bool:
+        """Whether one more client may connect."""
+        return self.open_websockets < self._max_websockets
+
+    @property
+    def is_crowded(self) -> bool:
+        """So many sockets are open that HTTP requests are refused too, while that still works."""
+        return self.open_sockets > self._max_sockets - _POLITE_RESERVE
+
+    def _rest(self, error: OSError) -> None:
+        """Accept nothing for a moment: the machine has no file or memory for one more."""
+        _log.warning("cannot accept connections: %s", error.strerror)
+        self.stop_accepting()
+        self._pause = gevent.get_hub().loop.timer(_PAUSE_SECONDS)
+        self._pause.start(self.start_accepting)
+
+    def open_websocket(
+        self, stream: Stream, handshake: Handshake | None, head: bytes, received: bytes
+    ) -> Refusal | None:
+        """Make a WebSocket of an upgraded socket. May yield, at the quota.
+
+        Args:
+            handshake: What the client said; None where it asked for an unknown path.
+            head: The response that accepts the upgrade, not sent yet: it leaves together with
+                the first event.
+            received: What came behind the request.
+
+        Returns:
+            Why not, where the client may not connect; the socket is still the handler's then.
+        """
+        assert self.wiring is not None
+        assert self.admission is not None
+        try:
+            if handshake is None:
+                raise ConnectionRejected(CloseCode.PATH_NOT_FOUND)
+            table, protocol = self.admission.admit(handshake)
+            socket_id = _new_socket_id()
+            while socket_id in table.connections:
+                socket_id = _new_socket_id()
+            self.admission.enter(table, socket_id)
+        except ConnectionRejected as rejection:
+            return Refusal(rejection.code, rejection.reason, _refusal_frames(rejection))
+        stream.release()
+        self.open_websockets += 1
+        websocket = WebSocket(stream.socket, self.wiring, table, socket_id, protocol)
+        websocket.outbox.put(head)
+        self.wiring.sessions.opened(websocket.connection)
+        if received:
+            websocket.run(received)
+        return None
+
+
+def _refusal_frames(rejection: ConnectionRejected) -> bytes:
+    code = int(rejection.code)
+    return frames.text_frame(events.error(code, rejection.reason)) + frames.close_frame(
+        code, rejection.reason
+    )
+
+
+def _new_socket_id() -> str:
+    """Two random numbers that nobody can guess. Protocol: §1.4, socket_id."""
+    return f"{secrets.randbelow(_HALF) + 1}.{secrets.randbelow(_HALF) + 1}"

@@ -1,0 +1,90 @@
+"""A socket for as long as HTTP is spoken on it: a greenlet may wait for it."""
+
+import ssl
+from typing import TYPE_CHECKING
+
+import gevent
+
+from fizz_gevent.transport.tls import TlsSocket
+
+if TYPE_CHECKING:
+    from _socket import socket as Socket
+
+_READ, _WRITE = 1, 2
+
+
+class Stream:
+    """Reads and writes a non-blocking socket; the calling greenlet waits where it has to.
+
+    Attributes:
+        socket: The socket below, to be handed on after an upgrade.
+    """
+
+    __slots__ = ("_reading", "socket")
+
+    def __init__(self, socket: "Socket | TlsSocket") -> None:
+        self.socket = socket
+        self._reading: gevent._types._Watcher | None = None
+
+    def recv(self, size: int) -> bytes:
+        """What has come, empty at the end; waits for it.
+
+        Raises:
+            OSError: The peer is gone.
+        """
+        while True:
+            try:
+                return self.socket.recv(size)
+            except BlockingIOError:
+                pass
+            hub = gevent.get_hub()
+            if self._reading is None:
+                self._reading = hub.loop.io(self.socket.fileno(), _READ)
+            hub.wait(self._reading)
+
+    def sendall(self, data: bytes) -> None:
+        """Send everything; waits while the socket is full.
+
+        Raises:
+            OSError: The peer is gone.
+        """
+        while data:
+            try:
+                count = self.socket.send(data)
+            except BlockingIOError:
+                self._wait(_WRITE)
+            else:
+                data = data[count:]
+        if isinstance(self.socket, TlsSocket):
+            while self.socket.unsent:
+                self._wait(_WRITE)
+                self.socket.send(b"")
+
+    def handshake(self, context: ssl.SSLContext) -> None:
+        """Put TLS over the socket.
+
+        Raises:
+            OSError: The peer is gone, or speaks no TLS that we do (``ssl.SSLError``).
+        """
+        assert not isinstance(self.socket, TlsSocket)
+        self.socket = TlsSocket(self.socket, context)
+        while True:
+            try:
+                self.socket.handshake()
+                return
+            except BlockingIOError:
+                self._wait(_READ)
+
+    def release(self) -> None:
+        """Let go of the socket without closing it."""
+        if self._reading is not None:
+            self._reading.close()
+            self._reading = None
+
+    def _wait(self, events: int) -> None:
+        hub = gevent.get_hub()
+        watcher = hub.loop.io(self.socket.fileno(), events)
+        try:
+            hub.wait(watcher)
+        finally:
+            watcher.close()
