@@ -21,6 +21,7 @@ from fizz_gevent.logs import StreamTap
 from fizz_gevent.open_files import Capacity
 from fizz_gevent.protocol.close_codes import CloseCode
 from fizz_gevent.service.admission import Admission
+from fizz_gevent.service.back_ends import BackEnds
 from fizz_gevent.service.directory import Directory
 from fizz_gevent.service.janitor import Janitor
 from fizz_gevent.service.publisher import Publisher
@@ -77,12 +78,11 @@ class Server:
         application = create_app(
             prefix=server.path,
             max_request_size=server.max_request_size,
-            tables=self._tables,
+            back_ends=BackEnds(self._tables, self._clock, server.path),
             publisher=publisher,
             directory=Directory(registry, self._cache),
             users_service=users,
             readiness=self._readiness,
-            clock=self._clock,
         )
         application.register_direct(endpoint.create_blueprint(), url_prefix=server.path)
         socket = listen(server.host, server.port)

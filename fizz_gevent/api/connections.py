@@ -6,7 +6,7 @@ from flask import Blueprint
 
 from fizz_gevent.api.gate import Gate
 from fizz_gevent.api.request import ApiRequest
-from fizz_gevent.channels.table import ChannelTable
+from fizz_gevent.service.back_ends import BackEnd
 from fizz_gevent.service.directory import Directory
 
 
@@ -16,8 +16,8 @@ def create_blueprint(gate: Gate, directory: Directory) -> Blueprint:
 
     @blueprint.get("/connections")
     @gate.read
-    def connections(table: ChannelTable, request: ApiRequest) -> Mapping[str, object]:
+    def connections(back_end: BackEnd, request: ApiRequest) -> Mapping[str, object]:
         """All connections of the application, in channels or not. Protocol: §12.10."""
-        return {"connections": directory.connections(table.application)}
+        return {"connections": directory.connections(back_end.application)}
 
     return blueprint

@@ -21,8 +21,11 @@ from fizz_gevent.api.request import ApiRequest, body_of, routed, target_of
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-DirectView = Callable[..., Mapping[str, object] | Response]
-"""Called with the :class:`ApiRequest` and the route's variables; a mapping is a 200."""
+Answer = Mapping[str, object] | Response
+"""What a direct view says; a mapping is a 200."""
+
+DirectView = Callable[..., Answer]
+"""Called with the :class:`ApiRequest`, and by name the route's variables."""
 
 Headers = tuple[tuple[str, str], ...]
 

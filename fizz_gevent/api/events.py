@@ -7,40 +7,42 @@ from flask import Blueprint
 from fizz_gevent.api.gate import Gate
 from fizz_gevent.api.info import counted
 from fizz_gevent.api.request import ApiRequest
-from fizz_gevent.channels.table import ChannelTable
 from fizz_gevent.protocol.triggers import Event, parse_batch, parse_trigger
+from fizz_gevent.service.back_ends import BackEnd, BackEnds
 from fizz_gevent.service.directory import Directory
 from fizz_gevent.service.publisher import Publisher
 
 
-def create_blueprint(gate: Gate, publisher: Publisher, directory: Directory) -> Blueprint:
+def create_blueprint(
+    gate: Gate, back_ends: BackEnds, publisher: Publisher, directory: Directory
+) -> Blueprint:
     """The routes below ``/apps/<app_id>``. Each event is checked before any is sent."""
     blueprint = Blueprint("events", __name__)
 
     @blueprint.post("/events")
     @gate.signed
-    def trigger(table: ChannelTable, request: ApiRequest) -> Mapping[str, object]:
+    def trigger(back_end: BackEnd, request: ApiRequest) -> Mapping[str, object]:
         """One event to up to 100 channels. Protocol: §12.3."""
-        event = parse_trigger(request.body, table.application)
-        gate.admit_events(table, 1)
-        publisher.publish(table, (event,))
-        return {"channels": described(table, event)} if event.info else {}
+        event = parse_trigger(request.body, back_end.application)
+        back_ends.spend_events(back_end, 1)
+        publisher.publish(back_end.table, (event,))
+        return {"channels": described(back_end, event)} if event.info else {}
 
     @blueprint.post("/batch_events")
     @gate.signed
-    def trigger_batch(table: ChannelTable, request: ApiRequest) -> Mapping[str, object]:
+    def trigger_batch(back_end: BackEnd, request: ApiRequest) -> Mapping[str, object]:
         """Up to ten events, each to one channel. Protocol: §12.4."""
-        batch = parse_batch(request.body, table.application)
-        gate.admit_events(table, len(batch))
-        publisher.publish(table, batch)
+        batch = parse_batch(request.body, back_end.application)
+        back_ends.spend_events(back_end, len(batch))
+        publisher.publish(back_end.table, batch)
         if not any(event.info for event in batch):
             return {}
-        return {"batch": [described(table, event)[event.channels[0]] for event in batch]}
+        return {"batch": [described(back_end, event)[event.channels[0]] for event in batch]}
 
-    def described(table: ChannelTable, event: Event) -> dict[str, dict[str, object]]:
+    def described(back_end: BackEnd, event: Event) -> dict[str, dict[str, object]]:
         if not event.info:
             return {name: {} for name in event.channels}
-        application = table.application
+        application = back_end.application
         return {
             name: counted(directory.channel(application, name), event.info)
             for name in event.channels

@@ -3,8 +3,7 @@
 from fizz_gevent.api import channels, connections, events, handshake, health, users
 from fizz_gevent.api.dispatch import FizzFlask
 from fizz_gevent.api.gate import Gate
-from fizz_gevent.channels.tables import Tables
-from fizz_gevent.ports import Clock
+from fizz_gevent.service.back_ends import BackEnds
 from fizz_gevent.service.directory import Directory
 from fizz_gevent.service.publisher import Publisher
 from fizz_gevent.service.readiness import Readiness
@@ -13,12 +12,11 @@ from fizz_gevent.service.users import Users
 
 def create_app(
     *,
-    tables: Tables,
+    back_ends: BackEnds,
     publisher: Publisher,
     directory: Directory,
     users_service: Users,
     readiness: Readiness,
-    clock: Clock,
     prefix: str = "",
     max_request_size: int = 1048576,
 ) -> FizzFlask:
@@ -29,10 +27,10 @@ def create_app(
         max_request_size: Bytes of a body.
     """
     app = FizzFlask(prefix=prefix, max_request_size=max_request_size)
-    gate = Gate(tables, clock, prefix)
+    gate = Gate(back_ends)
     below_application = f"{prefix}/apps/<app_id>"
     for blueprint in (
-        events.create_blueprint(gate, publisher, directory),
+        events.create_blueprint(gate, back_ends, publisher, directory),
         channels.create_blueprint(gate, directory),
         connections.create_blueprint(gate, directory),
     ):

@@ -5,8 +5,6 @@ from urllib.parse import unquote_to_bytes
 
 from werkzeug.wsgi import get_input_stream
 
-from fizz_gevent.protocol.query import folded, parse_query
-
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
@@ -19,29 +17,15 @@ class ApiRequest:
         target: Path and query exactly as received; signatures are made over it.
         body: All of it.
         environ: The WSGI environment.
-        parameters: The query's, in order; known once somebody has parsed it.
     """
 
-    __slots__ = ("body", "environ", "method", "parameters", "target")
+    __slots__ = ("body", "environ", "method", "target")
 
     def __init__(self, method: str, target: str, body: bytes, environ: "WSGIEnvironment") -> None:
         self.method = method
         self.target = target
         self.body = body
         self.environ = environ
-        self.parameters: list[tuple[str, str]] | None = None
-
-    def query(self) -> dict[str, str]:
-        """The parameters by name; the items of a list are joined by commas.
-
-        Raises:
-            ApiError: 400, it cannot be read.
-
-        Protocol: §12.1 step 6, (b).
-        """
-        if self.parameters is None:
-            self.parameters = parse_query(self.target.partition("?")[2])
-        return folded(self.parameters)
 
 
 def target_of(environ: "WSGIEnvironment") -> str:
