@@ -1,5 +1,6 @@
 """The one writer of all WebSocket connections."""
 
+import logging
 import time
 from typing import TYPE_CHECKING, cast
 
@@ -12,6 +13,7 @@ from fizz_gevent.protocol.frames import messages_in
 if TYPE_CHECKING:
     from fizz_gevent.transport.websocket import WebSocket
 
+_log = logging.getLogger(__name__)
 _SLICE_SECONDS = 0.005
 _SENDS_BETWEEN_LOOKS = 64
 
@@ -63,6 +65,16 @@ class Flusher:
             websocket.wait_until_writable()
 
     def _flush(self) -> None:
+        try:
+            self._work()
+        except Exception:
+            _log.exception("fault in the flusher")
+        if self.dirty:
+            self._next_turn.start(self._flush)
+        else:
+            self._is_scheduled = False
+
+    def _work(self) -> None:
         for gathering in self.gathering:
             gathering.spread()
         self.gathering.clear()
@@ -80,16 +92,13 @@ class Flusher:
         self.overflowing.clear()
         for outbox in overflowing:
             cast("WebSocket", outbox.owner).overflowed()
-        if self.dirty:
-            self._next_turn.start(self._flush)
-        else:
-            self._is_scheduled = False
 
     def _send(self, outboxes: list[Outbox]) -> None:
         """``flush`` for many, written out: this is where a busy server spends its time."""
         if self.tap is not None:
             for outbox in outboxes:
-                self.flush(outbox)
+                if outbox.first is not None:
+                    self.flush(outbox)
             return
         for outbox in outboxes:
             data = outbox.first
