@@ -112,7 +112,9 @@ def make(requirements: list[str], wanted: str) -> None:
         STAMP.unlink(missing_ok=True)
     else:
         say("making .venv from setup.cfg, once; this may take a minute")
-        if VENV.exists():
+        if VENV.is_symlink() or VENV.is_file():  # some tools leave a pointer to an environment
+            VENV.unlink()
+        elif VENV.exists():
             shutil.rmtree(VENV)
         VENV.mkdir()
         UNFINISHED.touch()

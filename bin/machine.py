@@ -70,7 +70,7 @@ class Machine:
     def tools(self) -> Path:
         """Return a folder of programs with ``tox`` in it."""
         folder = MADE / "tools"
-        if not (folder / "bin" / "tox").exists():
+        if _answers([str(folder / "bin" / "tox"), "--version"]) is None:
             self.run(sys.executable, "-m", "venv", "--clear", folder)
             pip = (folder / "bin" / "python", "-m", "pip", "--disable-pip-version-check")
             self.run(*pip, "install", "--quiet", "tox>=4.23")
