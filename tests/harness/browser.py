@@ -38,6 +38,14 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         self.directory = str(NODE_MODULES if top == "node_modules" else PAGES)
         return super().translate_path(rest if top == "node_modules" else path)
 
+    def do_GET(self) -> None:
+        """Answer the browser's own question with nothing, so that the console stays clean."""
+        if self.path == "/favicon.ico":
+            self.send_response(204)
+            self.end_headers()
+        else:
+            super().do_GET()
+
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
 
