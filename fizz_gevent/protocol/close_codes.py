@@ -41,9 +41,7 @@ class CloseCode(IntEnum):
 
 
 _REASONS = {
-    CloseCode.TLS_REQUIRED: (
-        "Application only accepts SSL connections, reconnect using wss://"
-    ),
+    CloseCode.TLS_REQUIRED: ("Application only accepts SSL connections, reconnect using wss://"),
     CloseCode.UNKNOWN_APPLICATION: "Application does not exist",
     CloseCode.APPLICATION_DISABLED: "Application disabled",
     CloseCode.OVER_QUOTA: "Application is over connection quota",

@@ -324,10 +324,22 @@ class _Message:
         self._mask = self._mask[turn:] + self._mask[:turn]
         is_complete = self._is_final and not self.remaining
         if self.opcode == TEXT:
-            text = self._undecoded + clear
-            try:
-                _, decoded_size = utf_8_decode(text, "strict", is_complete)
-            except UnicodeDecodeError:
-                raise FrameError(CloseCode.INVALID_PAYLOAD, "Text is not UTF-8") from None
-            self._undecoded = text[decoded_size:]
+            self._undecoded = _undecoded(self._undecoded + clear, is_complete=is_complete)
         return is_complete
+
+
+def _undecoded(text: bytes, *, is_complete: bool) -> bytes:
+    """Check UTF-8; return what is left over, the first bytes of a character that is cut.
+
+    Raises:
+        FrameError: It is not UTF-8, or it is complete and something is left over.
+    """
+    try:
+        _, decoded_size = utf_8_decode(text, "strict", is_complete)
+    except UnicodeDecodeError:
+        raise FrameError(CloseCode.INVALID_PAYLOAD, "Text is not UTF-8") from None
+    rest = text[decoded_size:]
+    # The decoder waits for the third byte of a surrogate, but two are enough to know.
+    if rest[:1] == b"\xed" and rest[1:] >= b"\xa0":
+        raise FrameError(CloseCode.INVALID_PAYLOAD, "Text is not UTF-8")
+    return rest

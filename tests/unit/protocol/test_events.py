@@ -101,7 +101,7 @@ LIMIT = SubscriptionError("It is full", channel="presence-a", type="LimitReached
         (  # §9.3
             events.watchlist_events(["u-8"], ["u-9"]),
             r'{"event":"pusher_internal:watchlist_events","data":"{\"events\":['
-            r'{\"name\":\"online\",\"user_ids\":[\"u-8\"]},'
+            r"{\"name\":\"online\",\"user_ids\":[\"u-8\"]},"
             r'{\"name\":\"offline\",\"user_ids\":[\"u-9\"]}]}"}',
         ),
         (  # §9.3: a group without anybody is left out
