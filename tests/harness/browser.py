@@ -100,9 +100,10 @@ class Browser:
 
     def eventually(self, expression: str, *, within: float = WITHIN) -> Any:
         """Return the first true value of a JavaScript expression."""
-        return eventually(
-            lambda: self.evaluate(expression), within=within, what=f"{expression}\n{self.console()}"
-        )
+        try:
+            return eventually(lambda: self.evaluate(expression), within=within, what=expression)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.console()}") from None
 
     def console(self) -> list[str]:
         """Return what the page has written to its console since the last call."""

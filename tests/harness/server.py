@@ -51,13 +51,15 @@ class FizzServer:
     """``python -m fizz_gevent start`` with a configuration file of its own.
 
     Args:
-        folder: An empty folder for the configuration, the run directory and the logs.
+        folder: An empty folder for the configuration, the run directory and the logs; the server's
+            current one.
         apps: Entries of ``apps.apps``; by default the one of ``App()``.
         server: Keys of ``servers.fizz``, added to host, port and run directory.
         config: Further top-level keys, or the whole text of the file.
         environ: Variables beside a clean environment.
         options: Further words of the command line.
         command: In place of ``python -W error -m fizz_gevent``.
+        tls: With it, everything here connects over TLS.
     """
 
     def __init__(
@@ -70,19 +72,21 @@ class FizzServer:
         environ: Mapping[str, str] | None = None,
         options: Sequence[str] = (),
         command: Sequence[str] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.folder = folder
         self.apps = [App().settings()] if apps is None else [dict(app) for app in apps]
         self.settings: dict[str, Any] = {"host": "127.0.0.1", **(server or {})}
         self.settings.setdefault("run_directory", str(folder / "run"))
         self.config = config
-        self.environ = clean_environ(**(environ or {}))
+        # Started away from the checkout, whose own etc/fizz.yaml would be read too.
+        self.environ = clean_environ(**{"PYTHONPATH": str(ROOT), **(environ or {})})
         self.options = list(options)
         # Warnings are errors in the server too: a new Python's first complaint is a failed test.
-        self.command = list(command or [sys.executable, "-W", "error", "-m", "fizz_gevent"])
+        self.command = list(command or [sys.executable, "-P", "-W", "error", "-m", "fizz_gevent"])
         self.process: subprocess.Popen[bytes] | None = None
         self.port = int(self.settings.get("port", 0))
-        self.tls: ssl.SSLContext | None = None
+        self.tls = tls
 
     @property
     def app(self) -> App:

@@ -93,17 +93,22 @@ def open_socket(
     address: Address, *, tls: ssl.SSLContext | None = None, within: float = WITHIN
 ) -> socket.socket:
     """Connect to a TCP or Unix address, over TLS where a context is given."""
-    if isinstance(address, str):
+    is_unix = isinstance(address, str)
+    if is_unix:
         plain = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    else:
+        plain = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
+    try:
         plain.settimeout(within)
         plain.connect(address)
-    else:
-        plain = socket.create_connection(address, timeout=within)
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if tls is None:
-        return plain
-    host = address if isinstance(address, str) else address[0]
-    return tls.wrap_socket(plain, server_hostname=host)
+        if not is_unix:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is None:
+            return plain
+        return tls.wrap_socket(plain, server_hostname="localhost" if is_unix else address[0])
+    except BaseException:
+        plain.close()
+        raise
 
 
 class RawWebSocket:
