@@ -3,6 +3,7 @@
 import logging
 import secrets
 from collections.abc import Mapping
+from http import HTTPStatus
 
 import orjson
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -25,7 +26,10 @@ def json_response(
 ) -> Response:
     """Any answer that is not a plain 200."""
     return Response(
-        orjson.dumps(content), status=status, headers=headers, mimetype="application/json"
+        orjson.dumps(content),
+        status=f"{status} {HTTPStatus(status).phrase}",
+        headers=headers,
+        mimetype="application/json",
     )
 
 
