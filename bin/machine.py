@@ -5,6 +5,7 @@ the tests that need it are skipped, or, where ``CI`` is set, nothing runs at all
 """
 
 import hashlib
+import importlib.util
 import json
 import os
 import re
@@ -53,6 +54,8 @@ class Machine:
 
     def __init__(self, *, is_dry: bool = False) -> None:
         self.is_dry = is_dry
+        self._installed: set[str] = set()
+        """Programs that a dry run takes for installed."""
 
     def run(self, *command: str | Path, **environ: str) -> None:
         """Run a command, shown first.
@@ -67,32 +70,51 @@ class Machine:
                 words, check=True, env={**os.environ, **environ}, stdin=subprocess.DEVNULL
             )
 
+    def apt(self, packages: Sequence[str]) -> bool:
+        """Install Debian packages, if this is root on such a system; False if it is not, or fails.
+
+        Tests start what they need themselves; ``RUNLEVEL`` keeps packages from doing so too.
+        """
+        if os.geteuid() != 0 or not which("apt-get"):
+            return False
+        quiet = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+        command = ("apt-get", "install", "-q", "-y", "--no-install-recommends")
+        try:
+            self.run("apt-get", "update", "-q", **quiet)
+            self.run(*command, *packages, **quiet)
+        except subprocess.CalledProcessError:
+            return False
+        return True
+
     def tools(self) -> Path:
-        """Return a folder of programs with ``tox`` in it."""
+        """Return a folder of programs with ``tox`` in it.
+
+        Raises:
+            subprocess.CalledProcessError: It cannot be made.
+        """
         folder = MADE / "tools"
         if _answers([str(folder / "bin" / "tox"), "--version"]) is None:
+            if importlib.util.find_spec("ensurepip") is None:  # Debian has it in a package apart
+                self.apt([f"python{sys.version_info.major}.{sys.version_info.minor}-venv"])
             self.run(sys.executable, "-m", "venv", "--clear", folder)
             pip = (folder / "bin" / "python", "-m", "pip", "--disable-pip-version-check")
             self.run(*pip, "install", "--quiet", "tox>=4.23")
         return folder / "bin"
 
     def programs(self) -> list[str]:
-        """Install the programs that are missing, if this is root on a Debian-like system."""
-        missing = [program for program in PACKAGES if not which(program)]
-        packages = [PACKAGES[program] for program in missing]
-        if packages and os.geteuid() == 0 and which("apt-get"):
-            # Tests start what they need themselves; RUNLEVEL keeps packages from doing so too.
-            quiet = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-            self.run("apt-get", "update", "-q", **quiet)
-            apt = ("apt-get", "install", "-q", "-y", "--no-install-recommends")
-            self.run(*apt, *packages, **quiet)
-            if not self.is_dry:
-                missing = [program for program in missing if not which(program)]
+        """Install the programs that are missing, if that is allowed."""
+        missing = [program for program in PACKAGES if not self.has(program)]
+        if missing and self.apt([PACKAGES[program] for program in missing]):
+            self._installed.update(missing if self.is_dry else ())
+            missing = [program for program in missing if not self.has(program)]
         return [f"{program} is missing; {advice(program)}" for program in missing]
+
+    def has(self, program: str) -> bool:
+        return program in self._installed or which(program) is not None
 
     def npm_packages(self) -> list[str]:
         """Install exactly what ``tests/package-lock.json`` lists."""
-        if not which("npm"):
+        if not self.has("npm"):
             return ["the packages of tests/package.json are missing, since npm is"]
         lock = hashlib.sha256((TESTS / "package-lock.json").read_bytes()).hexdigest()
         stamp = TESTS / "node_modules" / ".lock-sha256"

@@ -106,6 +106,7 @@ def server(module_fizz: Start) -> FizzServer:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     """A certificate for loopback that only this run knows."""
+    require("openssl")
     return make_certificate(tmp_path_factory.mktemp("certificate"))
 
 
