@@ -12,7 +12,7 @@ ANY = "*"
 """Stands for the name of the server in the paths of a layer that does not name one."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Layer:
     """The settings of one source, checked.
 
