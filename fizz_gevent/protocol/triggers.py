@@ -95,8 +95,11 @@ def parse_batch(body: bytes, app: Application) -> tuple[Event, ...]:
     return tuple(events)
 
 
-def parse_info(text: str, allowed: Collection[str]) -> tuple[str, ...]:
+def parse_info(text: str, allowed: Collection[str], where: str = "") -> tuple[str, ...]:
     """Take apart a comma list of attributes, each once; nothing asked is nothing answered.
+
+    Args:
+        where: What an error begins with.
 
     Raises:
         ApiError: 400; an attribute that is not ``allowed``.
@@ -108,7 +111,7 @@ def parse_info(text: str, allowed: Collection[str]) -> tuple[str, ...]:
         if attribute not in allowed:
             raise ApiError(
                 400,
-                f"info {attribute[:100]!r} is not available here; known: "
+                f"{where}info {attribute[:100]!r} is not available here; known: "
                 f"{', '.join(sorted(allowed))}",
             )
     return attributes
@@ -167,7 +170,8 @@ def _event(
     elif type(info) is not str:
         raise ApiError(400, f"{where}info must be a comma-separated string")
 
-    return Event(name, channels, _data(fields, app, where), socket_id, parse_info(info, EVENT_INFO))
+    data = _data(fields, app, where)
+    return Event(name, channels, data, socket_id, parse_info(info, EVENT_INFO, where))
 
 
 def _data(fields: dict[str, Any], app: Application, where: str) -> str:
