@@ -92,11 +92,11 @@ class Admission:
 
 def _protocol_of(handshake: Handshake, *, is_strict: bool) -> int:
     """The version to speak. Protocol: §1.2, "Fizz"."""
-    if not handshake.protocol:
+    if handshake.protocol is None:
         if not is_strict:
             return 7
         version = handshake.version
-        if version and not ("0" <= version[0] <= "9"):
+        if version is not None and not "0" <= version[:1] <= "9":
             raise ConnectionRejected(CloseCode.INVALID_VERSION)
         raise ConnectionRejected(CloseCode.NO_PROTOCOL)
     for supported in PROTOCOLS:
