@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if reason is not None:
         print(f"fizz: {reason}; see fizz help", file=sys.stderr)
         return MISUSED
-    arguments = _parse(words)
+    arguments = parse(words)
     try:
         if arguments["start"]:
             return _start(arguments)
@@ -130,7 +130,8 @@ def _unknown(name: str, known: Sequence[str] | dict[str, dict[str, bool]], what:
     return unknown(name, known, what=what)
 
 
-def _parse(words: Sequence[str]) -> dict[str, object]:
+def parse(words: Sequence[str]) -> dict[str, object]:
+    """What docopt makes of words that are no misuse."""
     import warnings
 
     with warnings.catch_warnings():
