@@ -54,7 +54,8 @@ def test_other_json_than_a_string_is_encoded_compactly() -> None:
     """Protocol: §12.3, ``data``."""
     house = House()
     listener = listening(house, "orders")
-    for data in ({"a": [1, None]}, 7, None, True, []):
+    values: list[Any] = [{"a": [1, None]}, 7, None, True, []]
+    for data in values:
         house.post("/events", {"name": "x", "channel": "orders", "data": data})
     found = [event["data"] for event in listener.events()]
     assert found == ['{"a":[1,null]}', "7", "null", "true", "[]"]
