@@ -176,7 +176,7 @@ def _subscribe(fields: dict[str, Any]) -> Subscribe:
         # Anything but a string cannot have been signed. Where nothing is signed, nobody minds.
         if channel_data is not None and kind_of(channel).needs_auth:
             raise SubscriptionError(
-                f"channel_data must be a string, to subscribe to {channel}",
+                f"channel_data must be a string, for channel {channel[:200]}",
                 channel=channel,
                 code=CloseCode.UNAUTHORIZED,
             )

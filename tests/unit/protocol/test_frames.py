@@ -32,6 +32,27 @@ def test_the_payload_of_a_text_frame(payload: bytes) -> None:
     assert frames.payload_of(frames.text_frame(payload)) == payload
 
 
+@given(
+    st.lists(
+        st.binary(max_size=300).map(frames.text_frame)
+        | st.binary(max_size=125).map(frames.ping_frame)
+        | st.text(max_size=200).map(lambda reason: frames.close_frame(1000, reason)),
+        max_size=5,
+    ),
+    st.sampled_from([b"", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"]),
+)
+def test_the_messages_in_what_was_sent(sent: list[bytes], head: bytes) -> None:
+    expected = [frames.payload_of(frame) for frame in sent if frame[0] == 0x81]
+    assert frames.messages_in(head + b"".join(sent)) == expected
+
+
+@pytest.mark.parametrize("size", [0, 125, 126, 65535, 65536])
+def test_messages_of_any_size_are_found(size: int) -> None:
+    payload = b"x" * size
+    data = frames.text_frame(payload) + frames.text_frame(b"next")
+    assert frames.messages_in(data) == [payload, b"next"]
+
+
 @given(st.binary(min_size=4, max_size=4), st.binary(max_size=300))
 def test_unmasking_is_xor_byte_by_byte(mask: bytes, data: bytes) -> None:
     expected = bytes(byte ^ mask[index % 4] for index, byte in enumerate(data))

@@ -212,6 +212,11 @@ def test_an_error_repeats_no_more_than_a_names_length() -> None:
     with pytest.raises(ProtocolError) as refusal:
         parse(b'{"event":"client-%b"}' % (b"x" * 60_000))
     assert len(refusal.value.message) < 300
+    data = {"channel": "private-" + "x" * 60_000, "channel_data": {}}
+    with pytest.raises(SubscriptionError) as refused:
+        parse(json.dumps({"event": "pusher:subscribe", "data": data}).encode())
+    assert len(refused.value.message) < 300
+    assert refused.value.channel == data["channel"]
 
 
 def test_what_is_ignored_costs_no_new_object() -> None:
