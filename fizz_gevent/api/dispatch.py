@@ -36,6 +36,8 @@ _PREFLIGHT_HEADERS: Headers = (
     ("Access-Control-Allow-Headers", "*"),
     ("Access-Control-Max-Age", "86400"),
 )
+_MAX_CACHED_PATH = 512
+"""Characters; anybody may send long paths, and routes are found before signatures are checked."""
 
 
 class FizzFlask(Flask):
@@ -82,7 +84,8 @@ class FizzFlask(Flask):
         try:
             upgrade = environ.get("HTTP_UPGRADE")
             is_handshake = upgrade is not None and "websocket" in upgrade.lower()
-            view, arguments, headers = self._find(method, path, is_handshake)
+            find = self._find if len(path) <= _MAX_CACHED_PATH else self._find_uncached
+            view, arguments, headers = find(method, path, is_handshake)
             if view is None:
                 return super().wsgi_app(environ, start_response)
             body = body_of(environ, self._max_request_size)
