@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fizz_gevent import __version__
 from fizz_gevent.application import Application
 from fizz_gevent.config import Config
-from fizz_gevent.credentials import is_development
+from fizz_gevent.credentials import MADE_UP, is_development
 from fizz_gevent.open_files import Capacity
 
 Address = tuple[str, int] | tuple[str, int, int, int] | str
@@ -64,6 +64,8 @@ def sources(config: Config) -> list[str]:
     """Where settings came from: files without their lines, variables, options; each once."""
     named: dict[str, None] = {}
     for origin in config.origins.values():
+        if origin == MADE_UP:
+            continue
         file, _, line = origin.rpartition(":")
         named[file if line.isdigit() and file else origin] = None
     return list(named)
@@ -114,7 +116,7 @@ def _made_up(config: Config, application: Application, address: Address) -> list
     if isinstance(address, str):
         options["wsHost"] = config.server.hostname or "localhost"
     else:
-        options["wsHost"] = _public_host(config, address[0])
+        options["wsHost"] = _bracketed(_public_host(config, address[0]))
         options["wsPort"] = options["wssPort"] = address[1]
     if config.server.path:
         options["wsPath"] = config.server.path

@@ -22,6 +22,7 @@ from fizz_gevent.config import (
     ServerConfig,
     TlsConfig,
 )
+from fizz_gevent.credentials import MADE_UP
 from fizz_gevent.environment import Environment
 from fizz_gevent.errors import ConfigError
 from fizz_gevent.kind import Scalar, Setting
@@ -219,7 +220,7 @@ def _choose_applications(
 
 def _made_up(credentials: Credentials, extras: Mapping[str, Setting]) -> dict[str, Setting]:
     names = ("app_id", "key", "secret")
-    made = {name: Setting(value, "made up") for name, value in zip(names, credentials, strict=True)}
+    made = {name: Setting(value, MADE_UP) for name, value in zip(names, credentials, strict=True)}
     return {**made, **extras}
 
 

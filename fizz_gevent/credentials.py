@@ -7,6 +7,9 @@ from fizz_gevent.application import Application
 from fizz_gevent.config import Config
 from fizz_gevent.errors import ConfigError
 
+MADE_UP = "made up"
+"""The origin of credentials that :func:`make_up` invented."""
+
 DEVELOPMENT_SECRET = "fizz-secret"
 """The secret in the ``etc/fizz.yaml`` that everybody can read."""
 

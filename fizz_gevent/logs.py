@@ -30,6 +30,7 @@ def setup(config: LoggingConfig, *, debug: bool = False, stream: TextIO | None =
     level = logging.getLevelNamesMapping()[config.level.upper()]
     root.setLevel(max(level, logging.WARNING))  # of other people's libraries only the warnings
     logging.getLogger("fizz_gevent").setLevel(logging.DEBUG if debug else level)
+    logging.getLogger(STREAM).setLevel(logging.INFO)  # whoever asks for it gets it at any level
 
 
 class TextFormatter(logging.Formatter):

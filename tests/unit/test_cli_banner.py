@@ -10,7 +10,7 @@ from fizz_gevent import __version__
 from fizz_gevent.application import Application, PreviousCredentials
 from fizz_gevent.banner import Address, banner, sources
 from fizz_gevent.config import Config, ServerConfig, TlsConfig
-from fizz_gevent.credentials import is_loopback, make_up
+from fizz_gevent.credentials import MADE_UP, is_loopback, make_up
 from fizz_gevent.open_files import Capacity
 
 CAPACITY = Capacity.of(4096, None)
@@ -85,7 +85,7 @@ def test_the_certificate_that_was_found_is_named() -> None:
 
 
 def test_each_source_is_named_once() -> None:
-    origins = ["a.yaml:1", "FIZZ_SERVER_PORT", "a.yaml:22", "--host", "odd:name.yaml:3"]
+    origins = [MADE_UP, "a.yaml:1", "FIZZ_SERVER_PORT", "a.yaml:22", "--host", "odd:name.yaml:3"]
     config = Config(origins={str(n): origin for n, origin in enumerate(origins)})
     assert sources(config) == ["a.yaml", "FIZZ_SERVER_PORT", "--host", "odd:name.yaml"]
     assert rows(Config())["Configuration"] == "built-in defaults"
@@ -102,7 +102,7 @@ def test_made_up_credentials_are_printed_with_a_snippet() -> None:
         "FIZZ_APP_SECRET=made-secret",
         'new Pusher("made-key", {',
         'cluster: "",',
-        'wsHost: "::1",',
+        'wsHost: "[::1]",',
         "wsPort: 90,",
         "wssPort: 90,",
         'wsPath: "/x",',

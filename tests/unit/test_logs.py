@@ -104,8 +104,10 @@ def test_a_second_setup_replaces_the_first(log: logging.Logger) -> None:
     assert second.getvalue().count("\n") == 1
 
 
-def test_the_stream_shows_direction_and_socket(log: logging.Logger) -> None:
-    stream = setup("error", debug=True)
+@pytest.mark.parametrize("debug", [True, False])
+def test_the_stream_shows_direction_and_socket(log: logging.Logger, debug: bool) -> None:
+    """At any level: a signal may ask for it long after the start."""
+    stream = setup("error", debug=debug)
     tap = logs.StreamTap()
     tap.received("1.2", b'{"event":"pusher:ping"}')
     tap.sent("1.2", b'{"event":"\xff"}')
