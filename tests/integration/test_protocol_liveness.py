@@ -22,7 +22,7 @@ def server(module_fizz: Callable[..., FizzServer]) -> FizzServer:
     return module_fizz(
         apps=[
             OPEN.settings(),
-            QUICK.settings(ping_interval=0.5, pong_timeout=0.5),
+            QUICK.settings(ping_interval=0.5, pong_timeout=1),
             PATIENT.settings(ping_interval=2, pong_timeout=60),
         ]
     )
