@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.harness.refusals import expect_refusal
 from tests.harness.server import FizzServer
 from tests.harness.signing import App
-from tests.harness.refusals import expect_refusal
 
 OPEN = App("1001", "open-key", "open-secret")
 COUNTING = App("1002", "counting-key", "counting-secret")

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.harness.refusals import expect_refusal
 from tests.harness.server import FizzServer
 from tests.harness.signing import App
 from tests.harness.websocket import TEXT, encode_frame
-from tests.harness.refusals import expect_refusal
 
 OPEN = App("1001", "open-key", "open-secret")
 COUNTING = App("1002", "counting-key", "counting-secret")

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.harness.refusals import expect_refusal
 from tests.harness.server import FizzServer
 from tests.harness.signing import App
-from tests.harness.refusals import expect_refusal
 
 OPEN = App("1001", "fizz-key", "fizz-secret")
 COUNTING = App("1002", "counting-key", "counting-secret")
