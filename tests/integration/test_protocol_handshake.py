@@ -122,29 +122,31 @@ def test_the_first_check_that_fails_decides(
 def test_the_origin_is_checked_before_the_quota(server: FizzServer) -> None:
     """Protocol: §1.3, 7 and 8."""
     good = {"Origin": "https://example.com"}
-    with server.client(CHOOSY, headers=good):
-        expect_refusal(server.websocket(app=CHOOSY), 4009)
-        expect_refusal(server.websocket(app=CHOOSY, headers=good), 4004)
+    client = server.client(CHOOSY, headers=good)
+    expect_refusal(server.websocket(app=CHOOSY), 4009)
+    expect_refusal(server.websocket(app=CHOOSY, headers=good), 4004)
+    client.close()
 
 
 def test_the_quota_counts_connections_and_gives_back(server: FizzServer) -> None:
     """Protocol: §1.3, 8; §14 "app quota"."""
-    first = server.client(QUOTA)
-    with server.client(QUOTA):
-        expect_refusal(server.websocket(app=QUOTA), 4004)
-        with server.client(OPEN):
-            pass  # another application has a quota of its own
-        first.close()
-        with server.client(QUOTA):
-            expect_refusal(server.websocket(app=QUOTA), 4004)
+    first, second = server.client(QUOTA), server.client(QUOTA)
+    expect_refusal(server.websocket(app=QUOTA), 4004)
+    server.client(OPEN).close()  # another application has a quota of its own
+    first.close()
+    third = server.client(QUOTA)
+    expect_refusal(server.websocket(app=QUOTA), 4004)
+    second.close()
+    third.close()
 
 
 def test_a_refused_client_takes_nothing_of_the_quota(server: FizzServer) -> None:
     """Protocol: §1.3, 8."""
     for _ in range(3):
         expect_refusal(server.websocket(target(QUOTA, "protocol=1")), 4007)
-    with server.client(QUOTA), server.client(QUOTA):
-        pass
+    clients = [server.client(QUOTA) for _ in range(2)]
+    for client in clients:
+        client.close()
 
 
 @pytest.mark.parametrize("protocol", ["5", "6", "7"])
