@@ -1,9 +1,10 @@
 """An application: one set of credentials and limits that clients and back ends share."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from fnmatch import fnmatchcase
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 EVENT_TYPES = (
@@ -90,8 +91,9 @@ class Application:
     def allows_origin(self, origin: str | None) -> bool:
         """Tell whether a browser page of this ``Origin`` may connect.
 
-        The host of ``origin`` is compared with each entry, without regard to case; an entry may
-        hold ``*`` wildcards, and ``*`` alone matches anything, a missing ``Origin`` too.
+        The host of ``origin`` is compared with each entry, without regard to case. In an entry
+        ``*`` stands for any characters, and no other character is special; an IPv6 address has no
+        brackets. ``*`` alone matches anything, a missing ``Origin`` too.
 
         Protocol: §1.3, origin rule.
         """
@@ -103,6 +105,12 @@ class Application:
             host = (urlsplit(origin).hostname or "").lower()
         except ValueError:
             return False
-        return bool(host) and any(
-            fnmatchcase(host, allowed.lower()) for allowed in self.allowed_origins
-        )
+        return bool(host) and _hosts(self.allowed_origins).fullmatch(host) is not None
+
+
+@lru_cache(maxsize=1024)
+def _hosts(allowed: tuple[str, ...]) -> re.Pattern[str]:
+    """What a host has to look like to be one of these entries."""
+    return re.compile(
+        "|".join(".*".join(map(re.escape, entry.lower().split("*"))) for entry in allowed)
+    )
