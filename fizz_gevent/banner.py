@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fizz_gevent import __version__
 from fizz_gevent.application import Application
-from fizz_gevent.config import Config
+from fizz_gevent.config import Config, ServerConfig
 from fizz_gevent.credentials import MADE_UP, is_development
 from fizz_gevent.open_files import Capacity
 
@@ -36,8 +36,11 @@ def banner(config: Config, address: Address, capacity: Capacity) -> str:
         ("Configuration", ", ".join(sources(config)) or "built-in defaults"),
         ("TLS", _tls(config)),
         ("Scaling", "on" if server.scaling.enabled else "off"),
-        ("Workers", str(server.workers)),
-        ("Open files", f"{capacity.open_files}, room for {capacity.connections} connections"),
+        ("Workers", _workers(server)),
+        (
+            "Open files",
+            f"{_open_files(server, capacity)}, room for {capacity.connections} connections",
+        ),
     ]
     lines = [f"Fizz {__version__}", "", *(f"  {name:<14} {value}" for name, value in rows)]
     if config.is_made_up and first is not None:
@@ -98,6 +101,17 @@ def _application_list(applications: Sequence[Application]) -> str:
     if len(applications) > _LISTED:
         names.append(f"and {len(applications) - _LISTED} more")
     return ", ".join(names) or "none"
+
+
+def _workers(server: ServerConfig) -> str:
+    if server.workers == 1 or server.scaling.enabled:
+        return str(server.workers)
+    return f"{server.workers}, with a private Redis between them"
+
+
+def _open_files(server: ServerConfig, capacity: Capacity) -> str:
+    each = "" if server.workers == 1 else " for each worker"
+    return f"{capacity.open_files}{each}"
 
 
 def _tls(config: Config) -> str:

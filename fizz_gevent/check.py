@@ -79,7 +79,9 @@ def shown(value: object, kind: Kind = _NO_KIND) -> str:
 
 def _machine(config: Config) -> Iterator[str]:
     files = open_files.limits()
-    capacity = open_files.Capacity.of(files.hard, config.server.max_connections)
+    server = config.server
+    capacity = open_files.Capacity.of(files.hard, None)
+    capacity = capacity.together(server.workers, server.max_connections)
     yield "This machine:"
     yield f"  open files       {files.soft}, start raises it to {files.hard}"
     yield f"  connections      {capacity.connections} at most"

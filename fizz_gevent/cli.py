@@ -22,7 +22,7 @@ Options:
   --path=PREFIX    Prefix in front of every path.
   --hostname=NAME  Public name: for printed URLs, and to find a certificate.
   --server=NAME    Which of the file's servers to run.
-  --workers=N      Processes that share the port.
+  --workers=N      Processes that share the port; auto is one for each core.
   --config=FILE    Configuration file; what it says beats the environment.
   --debug          Show the stream of frames and requests.
   -h --help        Print this text.
@@ -35,9 +35,13 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from fizz_gevent import __version__
 from fizz_gevent.errors import ConfigError, StartError
+
+if TYPE_CHECKING:
+    from fizz_gevent.worker import Worker
 
 FAILED = 1
 MISUSED = 2
@@ -148,6 +152,11 @@ def _path(arguments: dict[str, object]) -> str | None:
 
 
 def _start(arguments: dict[str, object]) -> int:
+    from fizz_gevent.worker import Worker
+
+    worker = Worker.from_environment(os.environ)
+    if worker is not None:
+        return _work(worker)
     from fizz_gevent import certificates, config_file, credentials, logs, unavailable
 
     names = (*config_file.OPTIONS, "server")
@@ -158,10 +167,30 @@ def _start(arguments: dict[str, object]) -> int:
     certificates.check(config)  # a wrong file is found before anything is opened
     debug = bool(arguments["--debug"])
     logs.setup(config.logging, debug=debug)
-    from fizz_gevent.server import run
-
     notices = (*config.notices, *unavailable.warnings(config))
-    return run(config, debug=debug, notices=notices)
+    if config.server.workers > 1:
+        from fizz_gevent import workers
+
+        return workers.run(config, debug=debug, notices=notices)
+    from fizz_gevent import server
+
+    return server.run(config, debug=debug, notices=notices)
+
+
+def _work(worker: "Worker") -> int:
+    from fizz_gevent import logs, server
+
+    logs.setup(worker.config.logging, debug=worker.debug, worker=worker.index)
+    try:
+        return server.run_worker(worker)
+    except ConfigError as error:
+        worker.report_failure(MISUSED, str(error))
+        return MISUSED
+    except StartError as error:
+        worker.report_failure(FAILED, str(error))
+        return FAILED
+    finally:
+        worker.close()
 
 
 def _check(arguments: dict[str, object]) -> int:

@@ -19,10 +19,22 @@ _SIGNATURE = re.compile(r"(auth_signature=|:)[0-9a-fA-F]{64}(?![0-9a-fA-F])")
 _SHOWN = 4096  # characters of one frame
 
 
-def setup(config: LoggingConfig, *, debug: bool = False, stream: TextIO | None = None) -> None:
-    """Send what is logged to ``stream``, by default stderr. Calling it again replaces the first."""
+def setup(
+    config: LoggingConfig,
+    *,
+    debug: bool = False,
+    stream: TextIO | None = None,
+    worker: int | None = None,
+) -> None:
+    """Send what is logged to ``stream``, by default stderr. Calling it again replaces the first.
+
+    Args:
+        worker: The number of this process among several, which each line names then.
+    """
     handler = logging.StreamHandler(stream if stream is not None else sys.stderr)
     handler.setFormatter(JsonFormatter() if config.format == "json" else TextFormatter())
+    if worker is not None:
+        handler.addFilter(_Marker(worker))
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)
@@ -33,8 +45,20 @@ def setup(config: LoggingConfig, *, debug: bool = False, stream: TextIO | None =
     logging.getLogger(STREAM).setLevel(logging.INFO)  # whoever asks for it gets it at any level
 
 
+class _Marker(logging.Filter):
+    """Lets every record pass, and gives it the number of the worker that wrote it."""
+
+    def __init__(self, worker: int) -> None:
+        super().__init__()
+        self._worker = worker
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.worker = self._worker
+        return True
+
+
 class TextFormatter(logging.Formatter):
-    """``TIME LEVEL MESSAGE``; a traceback follows on the same line."""
+    """``TIME [WORKER] LEVEL MESSAGE``; a traceback follows on the same line."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, whatever the message holds: clients shall not write lines of their own."""
@@ -43,6 +67,9 @@ class TextFormatter(logging.Formatter):
             text = f"{text}\n{self.formatException(record.exc_info)}"
         if record.name != STREAM:
             text = f"{record.levelname.lower()} {text}"
+        worker = getattr(record, "worker", None)
+        if worker is not None:
+            text = f"[{worker}] {text}"
         return f"{_time(record)} {_escaped(text)}"
 
 

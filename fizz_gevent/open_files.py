@@ -75,6 +75,13 @@ class Capacity:
         """Raise the limit as far as the system lets us, and take what it allows then."""
         return cls.of(raise_limit(), max_connections)
 
+    def together(self, processes: int, max_connections: int | None) -> "Capacity":
+        """What so many processes like this one take, each up to a limit of its own."""
+        connections = self.connections * processes
+        if max_connections is not None:
+            connections = min(connections, max_connections)
+        return Capacity(self.open_files, self.sockets * processes, connections)
+
 
 def system_setting(name: str) -> str | None:
     """A setting of the kernel, such as ``net/core/somaxconn``; None where it cannot be known."""

@@ -6,6 +6,7 @@ import random
 import signal
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import gevent
 from gevent.event import Event
@@ -38,7 +39,9 @@ from fizz_gevent.transport.flusher import Flusher
 from fizz_gevent.transport.listener import Listener
 from fizz_gevent.transport.proxies import Proxies
 from fizz_gevent.transport.readers import Readers
+from fizz_gevent.transport.shared_listener import SharedListener
 from fizz_gevent.transport.websocket import Wiring
+from fizz_gevent.worker import Worker
 
 _log = logging.getLogger(__name__)
 _SWEEP_SECONDS = 0.5
@@ -53,7 +56,7 @@ _GRACE_SECONDS = 4.0
 class Server:
     """One node: every room, built from the configuration, around one listening socket."""
 
-    def __init__(self, config: Config, capacity: Capacity) -> None:
+    def __init__(self, config: Config, capacity: Capacity, worker: Worker | None = None) -> None:
         self.config = config
         server = config.server
         tls = None if server.tls.cert is None else load_context(server.tls)
@@ -85,10 +88,11 @@ class Server:
             readiness=self._readiness,
         )
         application.register_direct(endpoint.create_blueprint(), url_prefix=server.path)
-        socket = listen(server.host, server.port)
+        socket = listen(server.host, server.port) if worker is None else worker.listener
         address = socket.getsockname()
         self.address: Address = address if isinstance(address, str) else address[:2]
-        self._listener = Listener(
+        kind = Listener if worker is None else partial(SharedListener, balance=worker.balance)
+        self._listener = kind(
             socket,
             application,
             config=server,
@@ -190,7 +194,7 @@ def run(config: Config, *, debug: bool = False, notices: Sequence[str] = ()) -> 
     """Serve until a signal ends it; the exit code.
 
     Raises:
-        ConfigError: A certificate cannot be used.
+        ConfigError: A certificate or Redis cannot be used.
         StartError: The socket cannot be opened.
     """
     capacity = Capacity.of_this_machine(config.server.max_connections)
@@ -205,8 +209,7 @@ def run(config: Config, *, debug: bool = False, notices: Sequence[str] = ()) -> 
 
     gevent.signal_handler(signal.SIGTERM, ask_to_stop)
     gevent.signal_handler(signal.SIGINT, ask_to_stop)
-    gevent.signal_handler(signal.SIGHUP, _log.warning, "SIGHUP: reload is not in this version yet")
-    gevent.signal_handler(signal.SIGUSR1, lambda: server.show_stream(not server.is_showing_stream))
+    _take_other_signals(server)
     server.start()
     print(banner(config, server.address, capacity), end="", flush=True)
     for notice in notices:
@@ -217,3 +220,39 @@ def run(config: Config, *, debug: bool = False, notices: Sequence[str] = ()) -> 
     stopping.link(lambda _: hurried.set())
     hurried.wait()
     return 0
+
+
+def run_worker(worker: Worker) -> int:
+    """Serve as one of several until the parent wants no more, or is dead; the exit code.
+
+    Raises:
+        ConfigError: A certificate or Redis cannot be used.
+    """
+    # What all workers may take together is shared out by ``balance``.
+    server = Server(worker.config, Capacity.of_this_machine(None), worker)
+    server.show_stream(worker.debug)
+    asked, orphaned = Event(), Event()
+    # A second SIGTERM hurries nobody: one to the whole group comes from the parent once more, and
+    # a parent that is in a hurry kills.
+    gevent.signal_handler(signal.SIGTERM, asked.set)
+    _take_other_signals(server)
+    if not worker.report_ready():
+        return 0
+    server.start()
+
+    def mind_the_parent() -> None:
+        worker.wait_for_parents_end()
+        orphaned.set()
+        asked.set()
+
+    gevent.spawn(mind_the_parent)
+    asked.wait()
+    server.stop()
+    if orphaned.is_set():
+        worker.clean_up()
+    return 0
+
+
+def _take_other_signals(server: Server) -> None:
+    gevent.signal_handler(signal.SIGHUP, _log.warning, "SIGHUP: reload is not in this version yet")
+    gevent.signal_handler(signal.SIGUSR1, lambda: server.show_stream(not server.is_showing_stream))

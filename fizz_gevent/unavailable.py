@@ -11,8 +11,6 @@ def refuse(config: Config) -> None:
         ConfigError: Something is configured that this version cannot do.
     """
     prefix = f"servers.{config.name}"
-    if config.server.workers > 1:
-        raise _error(config, f"{prefix}.workers", f"{config.server.workers} workers are")
     if config.server.scaling.enabled:
         raise _error(config, f"{prefix}.scaling.enabled", "scaling is")
     if config.provider != "config":

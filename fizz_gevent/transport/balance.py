@@ -39,6 +39,11 @@ class Balance:
         self._own = index * _FIELDS
         self._limit = limit
 
+    def close(self) -> None:
+        """Let go of the memory."""
+        self._cells.release()
+        self._map.close()
+
     def show(self, sockets: int, websockets: int) -> None:
         """Say what this worker has open now."""
         cells, own = self._cells, self._own

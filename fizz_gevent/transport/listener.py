@@ -115,6 +115,7 @@ class Listener(WSGIServer):
             accepted.close()
             return None
         self.open_sockets += 1
+        self._count_changed()
         return accepted, address
 
     def do_close(self, sock: Any, *_: Any) -> None:
@@ -122,6 +123,8 @@ class Listener(WSGIServer):
 
     def close_to_newcomers(self) -> None:
         """Accept who waits already (they are told to go elsewhere), then nobody. Never yields."""
+        if self._pause is not None:
+            self._pause.stop()
         waiting = -1
         while waiting != self.open_sockets:
             waiting = self.open_sockets
@@ -132,15 +135,20 @@ class Listener(WSGIServer):
     def socket_closed(self) -> None:
         """One accepted socket has been closed."""
         self.open_sockets -= 1
+        self._count_changed()
 
     def websocket_closed(self) -> None:
         """One WebSocket has been closed, and its socket with it."""
         self.open_websockets -= 1
         self.open_sockets -= 1
+        self._count_changed()
 
     def has_room(self) -> bool:
-        """Whether one more client may connect."""
-        return self.open_websockets < self._max_websockets
+        """Whether the client that was counted just now may connect."""
+        return self.open_websockets <= self._max_websockets
+
+    def _count_changed(self) -> None:
+        """A socket was opened or closed, or has become a WebSocket."""
 
     @property
     def is_crowded(self) -> bool:
@@ -150,8 +158,11 @@ class Listener(WSGIServer):
     def _rest(self, error: OSError) -> None:
         """Accept nothing for a moment: the machine has no file or memory for one more."""
         _log.warning("cannot accept connections: %s", error.strerror)
+        self._pause_accepting(_PAUSE_SECONDS)
+
+    def _pause_accepting(self, seconds: float) -> None:
         self.stop_accepting()
-        self._pause = gevent.get_hub().loop.timer(_PAUSE_SECONDS)
+        self._pause = gevent.get_hub().loop.timer(seconds)
         self._pause.start(self.start_accepting)
 
     def open_websocket(
@@ -170,6 +181,8 @@ class Listener(WSGIServer):
         """
         assert self.wiring is not None
         assert self.admission is not None
+        self.open_websockets += 1  # before room is asked for: asking for the quota may yield
+        self._count_changed()
         try:
             if handshake is None:
                 raise ConnectionRejected(CloseCode.PATH_NOT_FOUND)
@@ -179,9 +192,10 @@ class Listener(WSGIServer):
                 socket_id = _new_socket_id()
             self.admission.enter(table, socket_id)
         except ConnectionRejected as rejection:
+            self.open_websockets -= 1
+            self._count_changed()
             return Refusal(rejection.code, rejection.reason, _refusal_frames(rejection))
         stream.release()
-        self.open_websockets += 1
         websocket = WebSocket(stream.socket, self.wiring, table, socket_id, protocol)
         websocket.outbox.put(head)
         self.wiring.sessions.opened(websocket.connection)

@@ -1,0 +1,264 @@
+"""Several processes behind one port: a small parent that accepts nobody itself.
+
+It keeps the listening socket, which every worker inherits, so that no client is lost when a worker
+ends; it replaces workers that die, passes signals on, and has the last word on the exit code.
+"""
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import gevent
+from gevent import socket as gevent_socket
+from gevent.event import AsyncResult, Event
+
+from fizz_gevent.banner import banner
+from fizz_gevent.cluster.private_redis import PrivateRedis, described
+from fizz_gevent.config import Config, RedisConfig
+from fizz_gevent.errors import ConfigError, FizzError, StartError
+from fizz_gevent.open_files import Capacity
+from fizz_gevent.transport.address import listen
+from fizz_gevent.transport.balance import Balance, open_memory
+from fizz_gevent.worker import VARIABLE, Inheritance, Report, hand_over, hear, let_go
+
+_log = logging.getLogger(__name__)
+_READY_WITHIN = 60.0
+_STABLE_SECONDS = 10.0
+"""A worker that lived for so long was no false start."""
+_LONGEST_BACK_OFF = 10.0
+_GRACE_SECONDS = 8.0
+"""Above what a worker itself takes at most beyond ``drain_seconds``."""
+_MISUSED = 2
+
+
+class Crew:
+    """The workers of one server.
+
+    Args:
+        config: As each worker gets it.
+        listener: The socket that they accept from.
+        private_redis: The folder of the Redis that was started for them.
+        debug: Whether they show the stream.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        listener: socket.socket,
+        *,
+        private_redis: PrivateRedis | None,
+        debug: bool,
+    ) -> None:
+        self._config = config
+        self._listener = listener
+        self._private_redis = private_redis
+        self._debug = debug
+        count = config.server.workers
+        self._memory = open_memory(count)
+        self._balance = Balance(self._memory, 0)
+        self._processes: dict[int, subprocess.Popen[bytes]] = {}
+        self._ready: set[int] = set()
+        self._may_go = Event()
+        self._stopping = Event()
+        self._began: list[AsyncResult[FizzError | None]] = [AsyncResult() for _ in range(count)]
+        self._keepers: list[gevent.Greenlet[..., None]] = []
+
+    def start(self) -> None:
+        """Begin to start every worker, and to replace each one that dies."""
+        self._keepers = [gevent.spawn(self._keep, index) for index in range(len(self._began))]
+
+    def wait_until_ready(self) -> FizzError | None:
+        """Return when every worker has what it needs; none accepts clients yet. Yields.
+
+        Returns:
+            Why the first of them cannot work that cannot.
+        """
+        for began in gevent.iwait(self._began):
+            error = began.get()
+            if error is not None:
+                return error
+        return None
+
+    def go(self) -> None:
+        """Let all workers accept clients."""
+        self._may_go.set()
+
+    def pass_on(self, number: signal.Signals) -> None:
+        """Give a signal to the workers that can deal with it."""
+        if number == signal.SIGUSR1:
+            self._debug = not self._debug
+        for index in self._ready:
+            self._processes[index].send_signal(number)
+
+    def stop(self) -> None:
+        """Let every worker send its clients away and end; the listener is closed here. Yields."""
+        # Before the workers close theirs: who comes now is refused at once instead of left waiting.
+        self._listener.close()
+        self._tell_all_to_stop()
+        seconds = self._config.server.drain_seconds + _GRACE_SECONDS
+        gevent.joinall(self._keepers, timeout=seconds)
+        left = sorted(self._processes)
+        if left:
+            _log.warning("workers %s do not end within %g s; they are killed", left, seconds)
+
+    def end(self) -> None:
+        """End what is left of the workers at once. Yields."""
+        self._tell_all_to_stop()
+        for process in list(self._processes.values()):
+            process.kill()
+        gevent.joinall(self._keepers)
+        self._balance.close()
+        os.close(self._memory)
+
+    def _tell_all_to_stop(self) -> None:
+        self._stopping.set()
+        self._may_go.set()
+        for process in list(self._processes.values()):
+            process.terminate()
+
+    def _keep(self, index: int) -> None:
+        """See to it that there is a worker with this index."""
+        pause = 0.0
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            why = self._run_one(index)
+            self._balance.forget(index)
+            if self._stopping.is_set():
+                return
+            if not self._began[index].ready():
+                self._began[index].set(why)
+                return
+            if time.monotonic() - started >= _STABLE_SECONDS:
+                pause = 0.0
+            _log.warning("%s; another one takes its place", why)
+            self._stopping.wait(pause)
+            pause = min(_LONGEST_BACK_OFF, 2 * pause or 0.1)
+
+    def _run_one(self, index: int) -> FizzError:
+        """Run a worker from its start to its end; answers why it ended."""
+        ours, theirs = gevent_socket.socketpair()
+        with ours:
+            with theirs:
+                process = self._processes[index] = self._launch(theirs)
+            if self._stopping.is_set():  # it was not there yet to be told
+                process.terminate()
+            report = self._introduce(index, ours)
+            if report is None:
+                process.kill()
+            elif report.code is None:
+                self._ready.add(index)
+                self._began[index].set(None)
+                self._may_go.wait()
+                with contextlib.suppress(OSError):
+                    let_go(ours)
+            code = process.wait()
+            self._ready.discard(index)
+            del self._processes[index]
+        name = f"worker {index} (process {process.pid})"
+        if report is None:
+            return StartError(f"{name} ended with {described(code)} before it was ready")
+        if report.code is None:
+            return StartError(f"{name} ended with {described(code)}")
+        return (ConfigError if report.code == _MISUSED else StartError)(report.message)
+
+    def _introduce(self, index: int, lifeline: socket.socket) -> Report | None:
+        """Hand a new worker what it needs; its report, None where it makes none."""
+        inheritance = Inheritance(
+            index=index,
+            config=self._config,
+            debug=self._debug,
+            listener=self._listener.fileno(),
+            balance=self._memory,
+            private_redis=None if self._private_redis is None else self._private_redis.folder,
+        )
+        with contextlib.suppress(OSError, gevent.Timeout), gevent.Timeout(_READY_WITHIN):
+            hand_over(lifeline, inheritance)
+            return hear(lifeline)
+        return None
+
+    def _launch(self, lifeline: socket.socket) -> subprocess.Popen[bytes]:
+        inherited = (lifeline.fileno(), self._listener.fileno(), self._memory)
+        return subprocess.Popen(
+            # the same interpreter with the same options and words as this process
+            [sys.executable, *sys.orig_argv[1:]],
+            env={**os.environ, VARIABLE: str(lifeline.fileno())},
+            stdin=subprocess.DEVNULL,
+            pass_fds=inherited,
+            preexec_fn=_be_deaf,
+        )
+
+
+def _be_deaf() -> None:
+    """Let a worker ignore what would end it before it knows better, and Ctrl+C for ever: the
+    terminal sends that to the whole group, and the parent alone decides.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def run(config: Config, *, debug: bool = False, notices: Sequence[str] = ()) -> int:
+    """Serve with several workers until a signal ends it; the exit code.
+
+    Raises:
+        ConfigError: The workers cannot use the configuration.
+        StartError: The socket cannot be opened, Redis is missing, a worker does not start.
+    """
+    capacity = Capacity.of_this_machine(None)
+    server = config.server
+    began, asked, hurried = Event(), Event(), Event()
+
+    def ask_to_stop() -> None:
+        if asked.is_set():
+            hurried.set()
+        asked.set()
+        began.set()
+
+    gevent.signal_handler(signal.SIGTERM, ask_to_stop)
+    gevent.signal_handler(signal.SIGINT, ask_to_stop)
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(listen(server.host, server.port))
+        address = listener.getsockname()
+        redis = None
+        if not server.scaling.enabled:
+            redis = PrivateRedis(server.run_directory)
+            redis.start()
+            stack.callback(redis.stop)
+        crew = Crew(_of_a_worker(config, redis), listener, private_redis=redis, debug=debug)
+        stack.callback(crew.end)
+        for number in (signal.SIGHUP, signal.SIGUSR1):
+            gevent.signal_handler(number, crew.pass_on, number)
+        crew.start()
+        waiting = gevent.spawn(crew.wait_until_ready)
+        waiting.link(lambda _: began.set())
+        began.wait()
+        if not asked.is_set():
+            error = waiting.get()
+            if error is not None:
+                raise error
+            together = capacity.together(server.workers, server.max_connections)
+            print(banner(config, address, together), end="", flush=True)
+            for notice in notices:
+                _log.warning(notice)
+            crew.go()
+            asked.wait()
+        _log.info("stopping: clients are sent away")
+        stopping = gevent.spawn(crew.stop)
+        stopping.link(lambda _: hurried.set())
+        hurried.wait()
+        stopping.kill()
+    return 0
+
+
+def _of_a_worker(config: Config, redis: PrivateRedis | None) -> Config:
+    """The configuration of one of several: a node among nodes."""
+    if redis is None:
+        return config
+    scaling = replace(config.server.scaling, enabled=True, server=RedisConfig(url=redis.url))
+    return replace(config, server=replace(config.server, scaling=scaling))
