@@ -45,7 +45,7 @@ class Janitor:
 
     def _probe(self, connection: Connection, now: float, unanswered_since: float) -> None:
         probed_at = connection.probed_at
-        if probed_at is None or probed_at < connection.last_heard:
+        if probed_at is None or probed_at <= connection.last_heard:
             connection.probed_at = now
             connection.outbox.put(_PING)
         elif probed_at <= unanswered_since:
