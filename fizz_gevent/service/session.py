@@ -114,6 +114,10 @@ class Sessions:
         app_id = table.application.app_id
         if self.tap is not None:
             self.tap.state(connection.socket_id, f"closed {app_id}")
-        self._subscriptions.leave_all(connection)
-        self._users.sign_out(connection)
-        self._registry.disconnect(app_id, connection.socket_id)
+        try:
+            self._subscriptions.leave_all(connection)
+        finally:
+            try:
+                self._users.sign_out(connection)
+            finally:
+                self._registry.disconnect(app_id, connection.socket_id)
