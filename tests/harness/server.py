@@ -18,6 +18,9 @@ from tests.harness.signing import App
 from tests.harness.websocket import Address, RawWebSocket, websocket_target
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+WORKERS = os.environ.get("FIZZ_TEST_WORKERS")
+"""So many for every server under test whose test does not say itself how many."""
+
 STARTS_WITHIN = 20.0
 STOPS_WITHIN = 25.0
 """Seconds in which a server has promised to be gone after SIGTERM."""
@@ -78,6 +81,8 @@ class FizzServer:
         self.apps = [App().settings()] if apps is None else [dict(app) for app in apps]
         self.settings: dict[str, Any] = {"host": "127.0.0.1", **(server or {})}
         self.settings.setdefault("run_directory", str(folder / "run"))
+        if WORKERS is not None:
+            self.settings.setdefault("workers", int(WORKERS))
         self.config = config
         # Started away from the checkout, whose own etc/fizz.yaml would be read too.
         self.environ = clean_environ(**{"PYTHONPATH": str(ROOT), **(environ or {})})
