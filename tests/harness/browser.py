@@ -18,6 +18,8 @@ _FLAGS = (
     "--disable-quic",
     "--disable-dev-shm-usage",
     "--disable-background-networking",
+    # A page that was left would be kept alive for a return, its sockets included.
+    "--disable-features=BackForwardCache",
     "--disable-component-update",
     "--disable-default-apps",
     "--disable-extensions",
