@@ -34,6 +34,8 @@ class Scripted:
         script: str,
         server: FizzServer,
         app: App | None = None,
+        *,
+        environ: Mapping[str, str] | None = None,
         **settings: Any,
     ) -> None:
         app = app or server.app
@@ -44,7 +46,7 @@ class Scripted:
             "host": "127.0.0.1",
             "port": server.port,
         }
-        self.node = run(script, json.dumps({**where, **settings}))
+        self.node = run(script, json.dumps({**where, **settings}), environ=environ or {})
         self._told: deque[dict[str, Any]] = deque()
 
     def do(self, command: str, *arguments: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.harness.balancer import Balancer
+from tests.harness.certificates import Certificate
 from tests.harness.node import NodeScript
 from tests.harness.scripted import Scripted
 from tests.harness.server import FizzServer
@@ -82,6 +83,47 @@ def test_a_wrong_path_stops_a_client(client: Client) -> None:
     assert page.do("state")["retries"] is False
 
 
+def first_retry(page: Scripted) -> int:
+    """The milliseconds after which it has decided to try again."""
+    while "retry_in" not in (told := page.told()):
+        assert "error" in told or "channel" in told, told
+    return int(told["retry_in"])
+
+
+def test_a_full_server_is_tried_again_after_a_pause(
+    fizz: Callable[..., FizzServer], node: Callable[..., NodeScript]
+) -> None:
+    """Protocol: §4.2, 4100-4199: retry after 1 s."""
+    full = fizz(apps=[OPEN.settings()], server={"max_connections": 1})
+    seat = full.client()
+    page = Scripted(node, "pusher_client.js", full)
+    page.wait_for(error={"code": 4100, "message": "Over capacity"})
+    assert first_retry(page) == 1000
+    seat.close()
+    page.wait_for(state="connected")
+
+
+def test_an_application_that_wants_tls_gets_it(
+    fizz: Callable[..., FizzServer], node: Callable[..., NodeScript], certificate: Certificate
+) -> None:
+    """Protocol: §4.2, 4000: switch to TLS, retry at once."""
+    apps = [OPEN.settings(require_tls=True)]
+    plain = fizz(apps=apps)
+    files = {"cert": str(certificate.cert), "key": str(certificate.key)}
+    secure = fizz(apps=apps, server={"options": {"tls": files}}, tls=certificate.client_context())
+    trust = {"NODE_EXTRA_CA_CERTS": str(certificate.cert)}
+    options = {"wssPort": secure.port}
+    page = Scripted(node, "pusher_client.js", plain, environ=trust, options=options)
+    reason = "Application only accepts SSL connections, reconnect using wss://"
+    page.wait_for(error={"code": 4000, "message": reason})
+    assert first_retry(page) == 0
+    page.wait_for(state="connected")
+    page.do("subscribe", "private-orders")
+    page.wait_for(channel="private-orders", event=SUCCEEDED)
+    secure.api().trigger("private-orders", "created", {"id": 1})
+    assert page.wait_for(channel="private-orders", event="created")["data"] == {"id": 1}
+
+
 def test_a_stopping_server_sends_its_clients_to_the_next_one(
     server: FizzServer, fizz: Callable[..., FizzServer], client: Client
 ) -> None:
@@ -96,9 +138,7 @@ def test_a_stopping_server_sends_its_clients_to_the_next_one(
         balancer.target = server.address
         leaving.stop()
         page.wait_for(error={"code": 4200, "message": "Generic reconnect immediately"})
-        while "retry_in" not in (told := page.told()):
-            assert "error" in told
-        assert told == {"retry_in": 0}
+        assert first_retry(page) == 0
         page.wait_for(state="connected")
         page.wait_for(channel="private-orders", event=SUCCEEDED)
         for _ in range(2):  # signed in again, then subscribed to the user's own channel
@@ -178,9 +218,7 @@ def test_too_large_a_message_reconnects_after_a_pause(client: Client) -> None:
     page.do("subscribe", "private-chat")
     page.wait_for(channel="private-chat", event=SUCCEEDED)
     page.do("trigger", "private-chat", "client-typing", "x" * 1000)
-    while "retry_in" not in (told := page.told()):
-        pass
-    assert told == {"retry_in": 1000}
+    assert first_retry(page) == 1000
     page.wait_for(state="connected")
     page.wait_for(channel="private-chat", event=SUCCEEDED)
 

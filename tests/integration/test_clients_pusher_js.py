@@ -109,6 +109,19 @@ def test_an_event_reaches_its_subscribers(client: Client, back_end: BackEnd, cha
     assert page.all_told() == []
 
 
+def test_unsubscribing_while_the_answer_is_on_its_way(client: Client, server: FizzServer) -> None:
+    """Protocol: §6.4: pusher-js waits for the confirmation and only then unsubscribes."""
+    page = client()
+    page.do("subscribe", "private-pending")
+    page.do("unsubscribe", "private-pending")
+    for _ in range(2):
+        page.all_told()
+    answer = server.api(OPEN).get("/channels/private-pending")
+    assert answer.json == {"occupied": False}
+    page.do("subscribe", "private-pending")
+    page.wait_for(channel="private-pending", event=SUCCEEDED)
+
+
 def test_one_event_for_two_channels_without_its_sender(client: Client, back_end: BackEnd) -> None:
     """Protocol: §6.6, §12.3."""
     sender, other = client(), client()

@@ -151,7 +151,7 @@ def test_a_refused_client_takes_nothing_of_the_quota(server: FizzServer) -> None
 
 @pytest.mark.parametrize("protocol", ["5", "6", "7"])
 def test_every_served_version_gets_the_activity_timeout(server: FizzServer, protocol: str) -> None:
-    """Protocol: §1.2, §1.4."""
+    """Protocol: §1.2, §1.4; §14 "activity_timeout"."""
     with server.client(OPEN, params={"protocol": protocol}) as client:
         assert client.activity_timeout == 30
         client.ping()

@@ -41,7 +41,7 @@ def expect_silence(*clients: PusherClient) -> None:
 
 
 def test_the_present_statuses_follow_the_signin_in_one_frame(server: FizzServer) -> None:
-    """Protocol: §9.3, at signin; the frame byte for byte."""
+    """Protocol: §9.3, at signin; the frame byte for byte; §14 "watchlist"."""
     with server.client(OPEN) as bob, server.client(OPEN) as ann:
         bob.signin("u-8")
         ann.signin("u-7", watchlist=["u-8", "u-9"])
