@@ -63,6 +63,7 @@ class FizzServer:
         options: Further words of the command line.
         command: In place of ``python -W error -m fizz_gevent``.
         tls: With it, everything here connects over TLS.
+        in_own_group: Make it the leader of a process group, as a shell's job is.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class FizzServer:
         options: Sequence[str] = (),
         command: Sequence[str] | None = None,
         tls: ssl.SSLContext | None = None,
+        in_own_group: bool = False,
     ) -> None:
         self.folder = folder
         self.apps = [App().settings()] if apps is None else [dict(app) for app in apps]
@@ -92,6 +94,7 @@ class FizzServer:
         self.process: subprocess.Popen[bytes] | None = None
         self.port = int(self.settings.get("port", 0))
         self.tls = tls
+        self.in_own_group = in_own_group
 
     @property
     def app(self) -> App:
@@ -163,6 +166,7 @@ class FizzServer:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
+                process_group=0 if self.in_own_group else None,
             )
 
     def _config_text(self) -> str:

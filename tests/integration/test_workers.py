@@ -1,0 +1,412 @@
+"""Several processes on one port: how they start, share, die, are replaced and stop."""
+
+import contextlib
+import os
+import signal
+import socket
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Start
+from tests.harness import processes
+from tests.harness.eventually import eventually
+from tests.harness.pusher_client import PusherClient
+from tests.harness.server import FizzServer, free_port
+from tests.harness.signing import App
+from tests.harness.websocket import Disconnected, RawWebSocket, websocket_target
+
+Settings = dict[str, Any]
+pytestmark = pytest.mark.needs_redis
+ENDS_WITHIN = 15.0
+
+
+@pytest.fixture(autouse=True)
+def _linux() -> None:
+    processes.require_proc()
+
+
+def workers_of(server: FizzServer) -> list[int]:
+    """The pids of the workers, by the names that they show to ``ps``."""
+    return [
+        pid
+        for pid in processes.children(server.pid)
+        if "fizz_gevent" in processes.command_line(pid)
+    ]
+
+
+def redis_of(server: FizzServer) -> int | None:
+    """The pid of the private Redis; None where none runs."""
+    found = [
+        pid for pid in processes.children(server.pid) if "unixsocket" in processes.command_line(pid)
+    ]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+def port_of(websocket: RawWebSocket) -> int:
+    port: int = websocket.socket.getsockname()[1]
+    return port
+
+
+def owners(server: FizzServer, ports: list[int]) -> dict[int, int]:
+    """Which worker has the connection of each client, by the client's port."""
+    inodes = processes.server_side(server.port)
+    owner = {inode: pid for pid in workers_of(server) for inode in processes.socket_inodes(pid)}
+    return {port: owner[inodes[port]] for port in ports}
+
+
+@contextlib.contextmanager
+def clients_on_every_worker(server: FizzServer) -> Iterator[dict[int, list[PusherClient]]]:
+    """Two clients at least on each worker, by the worker's pid."""
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(server.client()) for _ in range(4 * len(workers_of(server)))]
+        owner = owners(server, [port_of(client.websocket) for client in clients])
+        found: dict[int, list[PusherClient]] = {pid: [] for pid in workers_of(server)}
+        for client in clients:
+            found[owner[port_of(client.websocket)]].append(client)
+        assert all(len(those) >= 2 for those in found.values())
+        yield found
+
+
+def gone(*pids: int) -> bool:
+    return not any(map(processes.is_running, pids))
+
+
+def private_folders(server: FizzServer) -> list[str]:
+    """What is left of the folders of private Redis servers."""
+    return [path.name for path in Path(server.environ["TMPDIR"]).glob("fizz-redis-*")]
+
+
+@pytest.fixture
+def settings() -> Iterator[Settings]:
+    """How servers here are started: with a folder of their own for what is temporary.
+
+    The path of a Unix socket has to be short, and the folders of pytest are deep.
+    """
+    with tempfile.TemporaryDirectory(prefix="fizz-test-") as folder:
+        yield {
+            "server": {"workers": 2, "run_directory": folder},
+            "environ": {"TMPDIR": folder},
+        }
+
+
+def test_one_banner_and_nothing_else(fizz: Start, settings: Settings) -> None:
+    server = fizz(apps=[], **settings)
+    eventually(lambda: "pusher.subscribe" in server.stdout, what="the whole banner")
+    assert server.stdout.count("Listening") == 1
+    assert "Workers        2, with a private Redis between them" in server.stdout
+    assert len(workers_of(server)) == 2
+    assert server.stderr == ""
+
+
+def test_made_up_credentials_are_those_of_every_worker(fizz: Start, settings: Settings) -> None:
+    server = fizz(apps=[], **settings)
+    text = eventually(lambda: server.stdout if "pusher.subscribe" in server.stdout else "")
+    words = dict(line.split("=", 1) for line in text.split() if line.startswith("FIZZ_APP_"))
+    app = App(words["FIZZ_APP_ID"], words["FIZZ_APP_KEY"], words["FIZZ_APP_SECRET"])
+    pids = workers_of(server)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(server.client(app)) for _ in range(6)]
+        for client in clients:
+            client.subscribe("private-x")
+        owner = owners(server, [port_of(client.websocket) for client in clients])
+    assert set(owner.values()) == set(pids)
+
+
+def test_no_secret_stands_where_other_users_see_it(fizz: Start, settings: Settings) -> None:
+    server = fizz(**settings)
+    for pid in processes.children(server.pid):
+        assert server.app.secret not in processes.command_line(pid)
+        environ = Path(f"/proc/{pid}/environ").read_bytes()
+        assert server.app.secret.encode() not in environ
+    redis = redis_of(server)
+    assert redis is not None
+    folder = Path(os.readlink(f"/proc/{redis}/cwd"))
+    assert folder.stat().st_mode & 0o777 == 0o700
+    # A Unix socket alone: nothing of the network.
+    tcp = {line.split()[9] for line in Path("/proc/net/tcp").read_text().splitlines()[1:]}
+    assert not tcp & processes.socket_inodes(redis)
+
+
+def test_a_burst_of_connections_spreads_evenly(fizz: Start, settings: Settings) -> None:
+    settings["server"] = {**settings["server"], "workers": 4}
+    server = fizz(**settings)
+    assert len(workers_of(server)) == 4
+    with contextlib.ExitStack() as stack:
+        sockets = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            for _ in range(400)
+        ]
+        clients = []
+        for each in sockets:
+            websocket = RawWebSocket(each)
+            clients.append(PusherClient(_upgraded(websocket, server), server.app))
+        owner = owners(server, [each.getsockname()[1] for each in sockets])
+        counts = Counter(owner.values())
+        assert len(owner) == 400
+        assert len(counts) == 4
+        assert max(counts.values()) <= 120, counts
+        assert min(counts.values()) >= 80, counts
+
+
+def test_connections_one_by_one_spread_evenly(fizz: Start, settings: Settings) -> None:
+    server = fizz(**settings)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(server.client()) for _ in range(60)]
+        owner = owners(server, [port_of(client.websocket) for client in clients])
+        counts = Counter(owner.values())
+    assert sorted(counts.values())[0] >= 24, counts
+
+
+def test_a_killed_worker_loses_only_its_own_clients_and_is_replaced(
+    fizz: Start, settings: Settings
+) -> None:
+    server = fizz(**settings)
+    with clients_on_every_worker(server) as clients:
+        victim, survivor = clients
+        processes.kill(victim)
+        for client in clients[victim]:
+            with pytest.raises((Disconnected, OSError)):
+                client.next_event()
+        for client in clients[survivor]:
+            client.ping()
+        eventually(
+            lambda: len(workers_of(server)) == 2 and victim not in workers_of(server),
+            what="another worker",
+        )
+        new = next(pid for pid in workers_of(server) if pid != survivor)
+        with contextlib.ExitStack() as stack:
+
+            def comes_to_the_new_one() -> bool:
+                client = stack.enter_context(server.client())
+                port = port_of(client.websocket)
+                return owners(server, [port]).get(port) == new
+
+            eventually(comes_to_the_new_one, what="the new worker has a client")
+            for client in clients[survivor]:
+                client.ping()
+    assert "ended with SIGKILL; another one takes its place" in server.stderr
+
+
+def test_a_worker_that_hangs_keeps_nobody_waiting(fizz: Start, settings: Settings) -> None:
+    server = fizz(**settings)
+    hung, other = workers_of(server)
+    processes.kill(hung, signal.SIGSTOP)
+    try:
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(server.client()) for _ in range(40)]
+            owner = owners(server, [port_of(client.websocket) for client in clients])
+            assert set(owner.values()) == {other}
+    finally:
+        processes.kill(hung, signal.SIGCONT)
+
+
+def test_a_worker_that_is_asked_to_stop_drains_and_is_replaced(
+    fizz: Start, settings: Settings
+) -> None:
+    """Protocol: §4.3, 4200."""
+    server = fizz(**settings)
+    with clients_on_every_worker(server) as clients:
+        asked, other = clients
+        processes.kill(asked, signal.SIGTERM)
+        for client in clients[asked]:
+            assert client.expect_close()[0] == 4200
+        eventually(lambda: gone(asked), within=ENDS_WITHIN, what="it is gone")
+        eventually(lambda: len(workers_of(server)) == 2, what="another worker")
+        for client in clients[other]:
+            client.ping()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_the_parent_drains_all_and_leaves_nothing(
+    fizz: Start, settings: Settings, number: signal.Signals
+) -> None:
+    """Protocol: §4.3, 4200."""
+    server = fizz(**settings)
+    pids = processes.children(server.pid)
+    assert len(pids) == 3
+    with clients_on_every_worker(server) as clients:
+        processes.kill(server.pid, number)
+        for client in [each for those in clients.values() for each in those]:
+            assert client.expect_close()[0] == 4200
+    assert server.wait() == 0
+    assert gone(*pids)
+    assert private_folders(server) == []
+    assert "ended with" not in server.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_the_whole_group_drains_all(
+    tmp_path: Path, settings: Settings, number: signal.Signals
+) -> None:
+    """As Ctrl+C in a terminal does it, and managers that stop a group. Protocol: §4.3, 4200."""
+    server = FizzServer(tmp_path, in_own_group=True, **settings)
+    try:
+        server.start()
+        pids = processes.children(server.pid)
+        with clients_on_every_worker(server) as clients:
+            os.killpg(server.pid, number)
+            for client in [each for those in clients.values() for each in those]:
+                assert client.expect_close()[0] == 4200
+        assert server.wait() == 0
+        assert gone(*pids)
+        assert "Traceback" not in server.stderr
+        assert "ended with" not in server.stderr
+    finally:
+        server.kill()
+
+
+def test_a_second_signal_ends_all_at_once(fizz: Start, settings: Settings) -> None:
+    server = fizz(**settings)
+    pids = processes.children(server.pid)
+    with contextlib.ExitStack() as stack:
+        # Enough of them that sending them away takes its time.
+        clients = [stack.enter_context(server.websocket()) for _ in range(500)]
+        assert len(clients) == 500
+        processes.kill(server.pid, signal.SIGTERM)
+        eventually(lambda: "stopping" in server.stderr, what="it has begun to stop")
+        processes.kill(server.pid, signal.SIGTERM)
+        assert server.wait(within=ENDS_WITHIN) == 0
+    assert gone(*pids)
+    assert private_folders(server) == []
+
+
+def test_the_death_of_the_parent_leaves_nothing(fizz: Start, settings: Settings) -> None:
+    server = fizz(**settings)
+    pids = processes.children(server.pid)
+    assert len(pids) == 3
+    with clients_on_every_worker(server) as clients:
+        server.kill()
+        for client in [each for those in clients.values() for each in those]:
+            assert client.expect_close()[0] == 4200
+    eventually(lambda: gone(*pids), within=ENDS_WITHIN, what="no process is left")
+    assert private_folders(server) == []
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", server.port)).close()
+
+
+def test_a_private_redis_that_dies_is_started_again(fizz: Start, settings: Settings) -> None:
+    server = fizz(**settings)
+    first = redis_of(server)
+    assert first is not None
+    with server.client() as client:
+        client.subscribe("orders")
+        processes.kill(first)
+        eventually(lambda: gone(first), what="it is dead")
+        second = eventually(lambda: redis_of(server), what="another one")
+        client.ping()
+    assert second != first
+    assert "the private redis-server ended with SIGKILL" in server.stderr
+
+
+def test_without_redis_server_one_line_says_what_to_install(
+    tmp_path: Path, settings: Settings
+) -> None:
+    empty = tmp_path / "bin"
+    empty.mkdir()
+    environ = {**settings["environ"], "PATH": str(empty)}
+    code, line = refused(tmp_path, **{**settings, "environ": environ})
+    assert code == 1
+    assert "apt install redis-server" in line
+    assert "workers: 1" in line
+
+
+def test_a_port_in_use_is_one_line(tmp_path: Path, settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        settings["server"] = {**settings["server"], "port": port}
+        code, line = refused(tmp_path, **settings)
+    assert code == 1
+    assert line.startswith(f"fizz: cannot listen on 127.0.0.1:{port}: ")
+
+
+def test_what_only_workers_find_out_is_one_line(tmp_path: Path, settings: Settings) -> None:
+    broken = tmp_path / "bin" / "redis-server"
+    broken.parent.mkdir()
+    broken.write_text("#!/bin/sh\nexit 3\n")
+    broken.chmod(0o755)
+    environ = {**settings["environ"], "PATH": str(broken.parent)}
+    code, line = refused(tmp_path, **{**settings, "environ": environ})
+    assert code == 1
+    assert "the private redis-server ended with exit code 3" in line
+
+
+def test_a_redis_that_refuses_is_one_line_of_all_workers(
+    tmp_path: Path, settings: Settings
+) -> None:
+    scaling = {"enabled": True, "server": {"url": "redis+sentinel://127.0.0.1"}}
+    settings["server"] = {**settings["server"], "scaling": scaling}
+    code, line = refused(tmp_path, **settings)
+    assert code == 2
+    assert "scaling.server" in line
+
+
+def test_the_limit_of_connections_holds_for_all_workers_together(
+    fizz: Start, settings: Settings
+) -> None:
+    """Protocol: §1.3, 4100."""
+    settings["server"] = {**settings["server"], "max_connections": 7}
+    server = fizz(**settings)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(server.client()) for _ in range(7)]
+        owner = owners(server, [port_of(client.websocket) for client in clients])
+        assert len(set(owner.values())) == 2
+        for _ in range(4):
+            with server.websocket() as websocket:
+                assert websocket.recv_event()["data"]["code"] == 4100
+        clients[0].close()
+        eventually(lambda: _is_let_in(server), what="there is room again")
+
+
+def test_a_server_on_a_unix_socket(fizz: Start, settings: Settings) -> None:
+    path = Path(str(settings["environ"]["TMPDIR"])) / "s"
+    settings["server"] = {**settings["server"], "host": f"unix:{path}"}
+    server = fizz(**settings)
+    with server.client() as client:
+        client.subscribe("private-x")
+
+
+def test_debug_output_names_the_worker(fizz: Start, settings: Settings) -> None:
+    server = fizz(options=["--debug"], **settings)
+    with contextlib.ExitStack() as stack:
+        for _ in range(6):
+            stack.enter_context(server.client()).ping()
+
+        def both() -> bool:
+            return "Z [0] < " in server.stderr and "Z [1] < " in server.stderr
+
+        eventually(both, what="frames of both workers")
+
+
+def test_the_variable_that_workers_are_started_with_is_no_setting(tmp_path: Path) -> None:
+    code, line = refused(tmp_path, environ={"_FIZZ_WORKER": "99"})
+    assert (code, line) == (2, "fizz: _FIZZ_WORKER: this variable is Fizz's own\n")
+
+
+def _upgraded(websocket: RawWebSocket, server: FizzServer) -> RawWebSocket:
+    websocket.handshake(websocket_target(server.app.key), host="127.0.0.1")
+    return websocket
+
+
+def _is_let_in(server: FizzServer) -> bool:
+    with server.websocket() as websocket:
+        return bool(websocket.recv_event()["event"] == "pusher:connection_established")
+
+
+def refused(folder: Path, **how: Any) -> tuple[int, str]:
+    """The exit code and stderr of a server that does not start; it prints nothing else."""
+    server = FizzServer(folder, **how)
+    server.port = server.port or free_port()
+    server.launch()
+    try:
+        code = server.wait()
+    finally:
+        server.kill()
+    assert server.stdout == ""
+    assert server.stderr.count("\n") == 1, server.stderr
+    return code, server.stderr
