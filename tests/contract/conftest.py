@@ -1,32 +1,27 @@
-"""The implementations that each suite runs against: a new one is a new parameter here."""
+"""One registry and one cache a test, of each backend in turn."""
 
-import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Iterator
 
 import pytest
 
-from fizz_gevent.cluster.memory import MemoryEventCache, MemoryRegistry
-from fizz_gevent.ports import EventCache, Registry, Timer
+from fizz_gevent.ports import EventCache, Registry
+from tests.contract.backends import CACHES, REGISTRIES
 
 
-class RealClock:
-    """The machine's time, for caches whose events have to grow old."""
-
-    def now(self) -> float:
-        return time.time()
-
-    def monotonic(self) -> float:
-        return time.monotonic()
-
-    def later(self, seconds: float, callback: Callable[[], object]) -> Timer:
-        raise AssertionError("no cache asks to be called")
+@pytest.fixture
+def prefix() -> str:
+    """In front of every key of this test, where a server is shared; nobody cleans up after it."""
+    return f"fizz-test-{uuid.uuid4().hex}"
 
 
-@pytest.fixture(params=["memory"])
-def registry() -> Registry:
-    return MemoryRegistry()
+@pytest.fixture(params=REGISTRIES)
+def registry(request: pytest.FixtureRequest, prefix: str) -> Iterator[Registry]:
+    with REGISTRIES[request.param](prefix) as opened:
+        yield opened
 
 
-@pytest.fixture(params=["memory"])
-def cache() -> EventCache:
-    return MemoryEventCache(RealClock())
+@pytest.fixture(params=CACHES)
+def cache(request: pytest.FixtureRequest, prefix: str) -> Iterator[EventCache]:
+    with CACHES[request.param](prefix) as opened:
+        yield opened
