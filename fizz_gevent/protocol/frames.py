@@ -182,10 +182,15 @@ class FrameReader:
             try:
                 self._read(self._tail + data, max_message_size, messages)
             except FrameError as violation:
-                self.failed = violation
-                self._end()
+                self.fail(violation)
             self._between_messages = not (self._message or self._tail or self._over)
         return messages
+
+    def fail(self, violation: FrameError) -> None:
+        """Read nothing more, because of what whoever reads the messages found in one of them."""
+        self.failed = violation
+        self._between_messages = False
+        self._end()
 
     def _end(self) -> None:
         self._over = True

@@ -93,6 +93,7 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
         config = server.config
         self._patience(config.request_head_timeout)
         while True:
+            request = None
             try:
                 head = self._read_head()
                 if head is None:
@@ -104,7 +105,7 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
                     raise BadRequest("503 Service Unavailable", "the server is at its capacity")
                 body = self._read_body(request)
             except BadRequest as error:
-                self._refuse(error)
+                self._refuse(error, request)
                 return True
             self.deadline = None
             if not self._answer(request, body):
@@ -241,14 +242,15 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
         self.stream.sendall(head + body)
         self._is_answering = False
 
-    def _refuse(self, error: BadRequest) -> None:
+    def _refuse(self, error: BadRequest, request: RequestHead | None) -> None:
         """Answer what is no proper request, and close without losing the answer."""
         if self.server.tap is not None:
             self.server.tap.request("?", self._peer, f"{error.status} ({error})")
         self._status = error.status
         self._headers = [("Content-Type", "application/json"), *error.headers]
         code = int(error.status[:3])
-        self._send([orjson.dumps({"error": error.message, "code": code})], keep_alive=False)
+        body = orjson.dumps({"error": error.message, "code": code})
+        self._send([body], keep_alive=False, request=request)
         self._linger()
 
     def _linger(self) -> None:

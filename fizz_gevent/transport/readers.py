@@ -46,7 +46,7 @@ class Readers:
                 websocket.run()
             except Exception:
                 _log.exception("fault in the read loop")
-                websocket.abort()
+                websocket.lost()  # whose session is seen to in the next turn
             websocket = None
             if len(idle) >= _IDLE_KEPT:
                 return

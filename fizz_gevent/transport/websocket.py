@@ -1,7 +1,9 @@
 """One WebSocket after the upgrade: reads frames, hands messages on, closes properly."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from socket import SHUT_WR
 from typing import Protocol
 
 import gevent
@@ -26,6 +28,7 @@ class Wire(Protocol):
 
     def recv(self, size: int, /) -> bytes: ...
     def send(self, data: bytes, /) -> int: ...
+    def shutdown(self, how: int, /) -> None: ...
     def close(self) -> None: ...
     def fileno(self) -> int: ...
 
@@ -119,8 +122,8 @@ class WebSocket:
                 self._wiring.sessions.closed(self.connection)
         finally:
             self.is_busy = False
-        if self._closes_when_sent and self.outbox.first is None:
-            self.abort()
+        if self._is_closing and self.outbox.first is None:
+            self._part()
         if self._is_closed:
             self.outbox.owner = _NOBODY  # no circle is left, so memory comes back at once
         elif not self._is_watching:
@@ -152,8 +155,9 @@ class WebSocket:
             if opcode == frames.TEXT:
                 try:
                     self._wiring.sessions.received(connection, payload)
-                except FrameError as error:
-                    self.end(error.code, error.reason)
+                except FrameError as violation:
+                    reader.fail(violation)
+                    break
                 except Exception:
                     self._wiring.sessions.failed(connection)
             elif opcode == frames.PING:
@@ -161,11 +165,28 @@ class WebSocket:
             elif opcode == frames.BINARY:
                 self._wiring.sessions.received_binary(connection)
         failed = reader.failed
-        if failed is not None:  # what comes behind a broken frame means nothing
+        if failed is not None and not self._is_closing:
             self.end(failed.code, failed.reason)
+            self._wiring.flusher.flush(self.outbox)
+
+    def _part(self) -> None:
+        """Everything is sent: close the socket, or tell a peer that speaks no WebSocket so.
+
+        What comes behind a broken frame means nothing, so no close frame is waited for after one.
+        But closing while the peer is still sending could take the last words away from it.
+
+        Protocol: RFC 6455 §7.1.1, §7.1.7.
+        """
+        if self._closes_when_sent:
+            self.abort()
+        elif self._frames.failed is not None and not self._is_closed:
+            with contextlib.suppress(OSError):  # gone already, as a read will show
+                self.socket.shutdown(SHUT_WR)
 
     def _answer_close(self, payload: bytes) -> None:
         """The peer's close frame: answer it where it is the first, then close the socket."""
+        if self._is_closed:
+            return
         if not self._is_closing:
             self._begin_closing(frames.close_frame(frames.code_to_echo(payload)))
         self._closes_when_sent = True
@@ -194,6 +215,7 @@ class WebSocket:
             self.outbox.cut(frames.close_frame(code, code.reason))
             self._closes_when_sent = True
             self._wait_for_the_end()
+            self._wiring.flusher.flush(self.outbox)
             self._wiring.readers.wake_soon(self)
 
     def lost(self) -> None:
@@ -205,7 +227,7 @@ class WebSocket:
         """Close the socket now; who calls it sees to ``run`` where the session is not closed."""
         if self._is_closed:
             return
-        self._is_closed = True
+        self._is_closing = self._is_closed = True
         self.connection.is_open = False
         self.outbox.discard()
         self._wiring.closing.pop(self, None)
@@ -246,7 +268,7 @@ class WebSocket:
         if self._writable is not None:
             self._writable.stop()
         self._wiring.flusher.flush(self.outbox)
-        if self._closes_when_sent and self.outbox.first is None:
+        if self._is_closing and self.outbox.first is None:
             self._wiring.readers.wake_soon(self)
 
 
