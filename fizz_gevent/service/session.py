@@ -90,11 +90,13 @@ class Sessions:
         except ProtocolError as error:
             connection.send(events.error(error.code, error.message))
 
-    def received_binary(self, connection: Connection) -> None:
+    def received_binary(self, connection: Connection, payload: bytes) -> None:
         """Answer a binary message, which the protocol does not have. Never yields.
 
         Protocol: §2.
         """
+        if self.tap is not None:
+            self.tap.received(connection.socket_id, payload)
         connection.send(events.error(None, "Invalid message format"))
 
     def failed(self, connection: Connection) -> None:

@@ -163,7 +163,7 @@ class WebSocket:
             elif opcode == frames.PING:
                 self.outbox.put(frames.pong_frame(payload))
             elif opcode == frames.BINARY:
-                self._wiring.sessions.received_binary(connection)
+                self._wiring.sessions.received_binary(connection, payload)
         failed = reader.failed
         if failed is not None and not self._is_closing:
             self.end(failed.code, failed.reason)
