@@ -52,5 +52,5 @@ class EchoSessions(Sessions):
 
 
 if __name__ == "__main__":
-    server.Sessions = EchoSessions  # type: ignore[misc]
+    vars(server)["Sessions"] = EchoSessions
     sys.exit(cli.main())
