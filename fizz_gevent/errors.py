@@ -9,6 +9,7 @@
     │   └── SubscriptionError  channel, type, status             -> subscription_error too
     ├── ConnectionRejected     a close code and its reason       -> pusher:error, close frame
     ├── FrameError             RFC 6455 broken                   -> close frame
+    ├── ClusterUnavailable     Redis is away                     -> what this node knows
     └── ApiError               HTTP status, message              -> response
 
 A close that is nobody's error (4200, 4201) is a plain ``CloseCode``.
@@ -104,6 +105,10 @@ class FrameError(FizzError):
         super().__init__(f"{int(code)} {reason}")
         self.code = code
         self.reason = reason
+
+
+class ClusterUnavailable(FizzError):
+    """Redis does not answer; whoever asked goes on with what this node knows."""
 
 
 class ApiError(FizzError):

@@ -84,6 +84,88 @@ class Registry(Protocol):
     def connections(self, app_id: str) -> int:
         """How many connections an application has."""
 
+    @property
+    def is_partial(self) -> bool:
+        """Answers come from what this node knows, for the cluster cannot be asked."""
+
+    def may_tell_count(self, app_id: str, channel: str, seconds: float) -> bool:
+        """Whether this node is to tell a channel's count; then no other is for ``seconds``."""
+
+
+class Bus(Protocol):
+    """How nodes talk. None of its methods yields."""
+
+    @property
+    def is_shared(self) -> bool:
+        """There may be other nodes."""
+
+    def publish(
+        self,
+        app_id: str,
+        channel: str,
+        payload: bytes,
+        *,
+        except_socket_id: str | None = None,
+        cache_seconds: float | None = None,
+    ) -> None:
+        """Bring an event to the other nodes.
+
+        Args:
+            payload: The whole event as it goes to subscribers, JSON in UTF-8.
+            cache_seconds: How long the channel remembers it; None for no cache channel.
+        """
+
+    def terminate(self, app_id: str, user_id: str) -> None:
+        """Have the other nodes close the connections of a user."""
+
+    def tell_count(self, app_id: str, channel: str, payload: bytes) -> None:
+        """Bring a ``subscription_count`` event to the other nodes; may be lost."""
+
+
+class Inbox(Protocol):
+    """What comes from the cluster for the clients of this node. None of its methods yields."""
+
+    def deliver(
+        self,
+        app_id: str,
+        channel: str,
+        payload: bytes,
+        *,
+        except_socket_id: str | None,
+        position: int,
+    ) -> None:
+        """An event of another node. ``position`` is its place among all events."""
+
+    def published(self, app_id: str, channel: str, payload: bytes, position: int) -> None:
+        """An event of this node has its place now."""
+
+    def members_changed(
+        self, app_id: str, channel: str, added: Iterable[Member], removed: Iterable[str]
+    ) -> None:
+        """Members of a presence channel have come and gone."""
+
+    def count_told(self, app_id: str, channel: str, payload: bytes) -> None:
+        """A ``subscription_count`` event of another node."""
+
+    def user_changed(self, app_id: str, user_id: str, is_online: bool) -> None:
+        """A user came online or went offline."""
+
+    def refresh_users(self) -> None:
+        """Changes of users may have been missed. May yield."""
+
+    def terminate(self, app_id: str, user_id: str) -> None:
+        """Close the connections of a user."""
+
+    def is_congested(self) -> bool:
+        """Some client has much waiting for it, and should be given time to read."""
+
+
+class ClusterCache(Protocol):
+    """The side of a cache on which events of the cluster arrive."""
+
+    def note(self, app_id: str, channel: str, payload: bytes, position: int, ttl: float) -> None:
+        """An event of a cache channel has the place ``position`` among all. Never yields."""
+
 
 @dataclass(frozen=True, slots=True)
 class CachedEvent:
@@ -93,11 +175,13 @@ class CachedEvent:
         data: The event's ``data`` string.
         payload: The whole event as it goes to a subscriber, JSON in UTF-8.
         ttl: Seconds until it is forgotten.
+        position: Its place among all events of the cluster; 0 where there is no cluster.
     """
 
     data: str
     payload: bytes
     ttl: float
+    position: int = 0
 
 
 class EventCache(Protocol):

@@ -16,7 +16,8 @@ from fizz_gevent.banner import Address, banner
 from fizz_gevent.certificates import load_context
 from fizz_gevent.channels.tables import Tables
 from fizz_gevent.clock import SystemClock
-from fizz_gevent.cluster.memory import MemoryEventCache, MemoryRegistry
+from fizz_gevent.cluster.memory import MemoryCluster
+from fizz_gevent.cluster.redis_cluster import RedisCluster
 from fizz_gevent.config import Config
 from fizz_gevent.logs import StreamTap
 from fizz_gevent.open_files import Capacity
@@ -24,6 +25,7 @@ from fizz_gevent.protocol.close_codes import CloseCode
 from fizz_gevent.service.admission import Admission
 from fizz_gevent.service.back_ends import BackEnds
 from fizz_gevent.service.directory import Directory
+from fizz_gevent.service.inbox import NodeInbox
 from fizz_gevent.service.janitor import Janitor
 from fizz_gevent.service.publisher import Publisher
 from fizz_gevent.service.readiness import Readiness
@@ -64,15 +66,23 @@ class Server:
         self._readiness = Readiness()
         self._deadlines = Deadlines()
         self._flusher = Flusher()
-        self._cache = MemoryEventCache(self._clock)
         self._tables = Tables(config.applications, self._flusher)
-        registry = MemoryRegistry()
-        counts = SubscriptionCounts(self._clock)
-        publisher = Publisher(self._cache, self._clock)
-        users = Users(registry, Watchlists(registry, self._clock), self._clock)
+        self._cluster: MemoryCluster | RedisCluster
+        if server.scaling.enabled:
+            self._cluster = RedisCluster(server.scaling, self._clock)
+            self._cluster.check()
+        else:
+            self._cluster = MemoryCluster(self._clock)
+        registry, bus, cache = self._cluster.registry, self._cluster.bus, self._cluster.cache
+        counts = SubscriptionCounts(registry, bus, self._clock)
+        publisher = Publisher(cache, bus, self._clock)
+        watchlists = Watchlists(registry, self._clock)
+        users = Users(registry, watchlists, bus, self._clock)
+        self._inbox = NodeInbox(self._tables, users, watchlists, cache)
+        self._readiness.seconds_without_redis = lambda: self._cluster.seconds_away
         self._sessions = Sessions(
             registry,
-            Subscriptions(registry, self._cache, counts, self._clock),
+            Subscriptions(registry, cache, counts, self._clock),
             users,
             publisher,
             self._clock,
@@ -83,7 +93,7 @@ class Server:
             max_request_size=server.max_request_size,
             back_ends=BackEnds(self._tables, self._clock, server.path),
             publisher=publisher,
-            directory=Directory(registry, self._cache),
+            directory=Directory(registry, cache),
             users_service=users,
             readiness=self._readiness,
         )
@@ -121,7 +131,8 @@ class Server:
         )
 
     def start(self) -> None:
-        """Accept clients."""
+        """Join the cluster and accept clients."""
+        self._cluster.start(self._inbox)
         self._listener.start()
         gevent.spawn(self._sweep_for_ever)
         # What exists now lives as long as the process; the collector need not look at it again,
@@ -154,6 +165,7 @@ class Server:
         while self._listener.open_sockets and time.monotonic() < until:
             self._deadlines.hurry()
             gevent.sleep(_SLICE_SECONDS)
+        self._cluster.stop()
 
     def _send_away(self) -> None:
         """Close clients with 4200: a few at once, thousands spread, so that they do not all
@@ -185,7 +197,7 @@ class Server:
                 self._janitor.sweep()
                 if now >= cache_sweep_at:
                     cache_sweep_at = now + _CACHE_SWEEP_SECONDS
-                    self._cache.sweep()
+                    self._cluster.cache.sweep()
             except Exception:
                 _log.exception("fault in the sweep")
 

@@ -10,9 +10,6 @@ def refuse(config: Config) -> None:
     Raises:
         ConfigError: Something is configured that this version cannot do.
     """
-    prefix = f"servers.{config.name}"
-    if config.server.scaling.enabled:
-        raise _error(config, f"{prefix}.scaling.enabled", "scaling is")
     if config.provider != "config":
         raise _error(config, "apps.provider", f"provider {config.provider!r} is")
 

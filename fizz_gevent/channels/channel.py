@@ -1,5 +1,7 @@
 """One channel on this node, and how a frame gets to all who listen to it."""
 
+from collections.abc import Container
+
 from fizz_gevent.channels.connection import Connection
 from fizz_gevent.channels.outbox import Flusher, Outbox, spread
 from fizz_gevent.protocol.names import ChannelKind, kind_of
@@ -58,7 +60,7 @@ class Channel:
         outboxes: ``socket_id`` to outbox, of each subscriber here.
     """
 
-    __slots__ = ("_flusher", "_gathering", "kind", "name", "outboxes")
+    __slots__ = ("_flusher", "_gathering", "_shown", "kind", "name", "outboxes")
 
     def __init__(self, name: str, gathering: Gathering, flusher: Flusher) -> None:
         self.name = name
@@ -66,16 +68,27 @@ class Channel:
         self.outboxes: dict[str, Outbox] = {}
         self._gathering = gathering
         self._flusher = flusher
+        self._shown: dict[str, int] = _NOTHING
 
-    def add(self, connection: Connection) -> None:
-        """Let a connection hear what is broadcast from now on, and nothing from before."""
+    def add(self, connection: Connection, *, shown: int = 0) -> None:
+        """Let a connection hear what is broadcast from now on, and nothing from before.
+
+        Args:
+            shown: The position of the cached event that it has seen already; 0 for none.
+        """
         self._gathering.spread()
         self.outboxes[connection.socket_id] = connection.outbox
+        if shown:
+            if self._shown is _NOTHING:
+                self._shown = {}
+            self._shown[connection.socket_id] = shown
 
     def remove(self, connection: Connection) -> None:
         """Let a connection hear what was broadcast so far, and nothing more."""
         self._gathering.spread()
         self.outboxes.pop(connection.socket_id, None)
+        if self._shown:
+            self._shown.pop(connection.socket_id, None)
 
     def broadcast(self, frame: bytes, *, except_socket_id: str | None = None) -> None:
         """Hand one encoded frame to every local subscriber.
@@ -86,13 +99,34 @@ class Channel:
         if except_socket_id is None or except_socket_id not in self.outboxes:
             self._gathering.add(self, frame)
             return
+        self._broadcast_except({except_socket_id}, frame)
+
+    def broadcast_at(
+        self, position: int, frame: bytes, *, except_socket_id: str | None = None
+    ) -> None:
+        """``broadcast`` an event of the cluster, but to nobody who was shown it as the cached one.
+
+        Args:
+            position: Its place among all events; of one publisher they only grow.
+        """
+        if not self._shown:
+            self.broadcast(frame, except_socket_id=except_socket_id)
+            return
+        unwanted = {socket_id for socket_id, shown in self._shown.items() if shown >= position}
+        for socket_id in [each for each, shown in self._shown.items() if shown <= position]:
+            del self._shown[socket_id]
+        if except_socket_id is not None:
+            unwanted.add(except_socket_id)
+        self._broadcast_except(unwanted, frame)
+
+    def _broadcast_except(self, unwanted: Container[str], frame: bytes) -> None:
         self._gathering.spread()
         spread(
             frame,
-            [
-                outbox
-                for socket_id, outbox in self.outboxes.items()
-                if socket_id != except_socket_id
-            ],
+            [outbox for socket_id, outbox in self.outboxes.items() if socket_id not in unwanted],
             self._flusher,
         )
+
+
+_NOTHING: dict[str, int] = {}
+"""Shared by all channels to whose subscribers nothing was shown; never written to."""

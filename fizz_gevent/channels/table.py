@@ -43,12 +43,16 @@ class ChannelTable:
         self._backend_events: TokenBucket | None = None
         self._read_requests: TokenBucket | None = None
 
-    def enter(self, channel: str, connection: Connection) -> None:
-        """Make a connection a subscriber of a channel, which comes to be where it is new."""
+    def enter(self, channel: str, connection: Connection, *, shown: int = 0) -> None:
+        """Make a connection a subscriber of a channel, which comes to be where it is new.
+
+        Args:
+            shown: As for ``Channel.add``.
+        """
         found = self.channels.get(channel)
         if found is None:
             found = self.channels[channel] = Channel(channel, self.gathering, self._flusher)
-        found.add(connection)
+        found.add(connection, shown=shown)
 
     def quit(self, channel: str, connection: Connection) -> Channel | None:
         """Take a connection out of a channel; answers the channel where others are left in it."""

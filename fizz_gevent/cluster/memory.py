@@ -2,9 +2,49 @@
 
 from collections.abc import Iterable, Mapping
 
-from fizz_gevent.ports import CachedEvent, Clock
+from fizz_gevent.ports import CachedEvent, Clock, Inbox
 from fizz_gevent.protocol.members import ChannelCounts, Joined, Left, Member
 from fizz_gevent.protocol.names import kind_of
+
+
+class MemoryCluster:
+    """Registry, bus and cache of a server that is alone."""
+
+    seconds_away = 0.0
+
+    def __init__(self, clock: Clock) -> None:
+        self.registry = MemoryRegistry()
+        self.bus = MemoryBus()
+        self.cache = MemoryEventCache(clock)
+
+    def start(self, inbox: Inbox) -> None:
+        """Nothing ever comes for this inbox."""
+
+    def stop(self) -> None:
+        """Nothing is left behind anywhere."""
+
+
+class MemoryBus:
+    """Says nothing, for there is nobody else."""
+
+    is_shared = False
+
+    def publish(
+        self,
+        app_id: str,
+        channel: str,
+        payload: bytes,
+        *,
+        except_socket_id: str | None = None,
+        cache_seconds: float | None = None,
+    ) -> None:
+        pass
+
+    def terminate(self, app_id: str, user_id: str) -> None:
+        pass
+
+    def tell_count(self, app_id: str, channel: str, payload: bytes) -> None:
+        pass
 
 
 class MemoryRegistry:
@@ -13,6 +53,11 @@ class MemoryRegistry:
     Keeps no set of sockets: the channel table, in the same process, enters each subscription
     once and takes it back once.
     """
+
+    is_partial = False
+
+    def may_tell_count(self, app_id: str, channel: str, seconds: float) -> bool:
+        return True
 
     def __init__(self) -> None:
         self._connections: dict[str, int] = {}
@@ -42,12 +87,11 @@ class MemoryRegistry:
         is_first_of_user = False
         roster: Mapping[str, bytes] | None = None
         if member is not None:
-            present = self._presence.get((app_id, channel))
-            if present is None:
-                present = self._presence[app_id, channel] = _Present()
+            present = self._presence.get((app_id, channel)) or _Present()
             is_first_of_user = member.user_id not in present.infos
             if is_first_of_user and max_members is not None and len(present.infos) >= max_members:
                 return None
+            self._presence[app_id, channel] = present
             present.infos[member.user_id] = member.user_info
             present.connections[member.user_id] = present.connections.get(member.user_id, 0) + 1
             roster = present.infos
@@ -145,6 +189,9 @@ class MemoryEventCache:
         # Taken out first, so that the dictionary stays in the order of writing.
         self._events.pop((app_id, channel), None)
         self._events[app_id, channel] = (self._clock.monotonic() + ttl, data, payload)
+
+    def note(self, app_id: str, channel: str, payload: bytes, position: int, ttl: float) -> None:
+        raise NotImplementedError("events of a cluster do not come to a server that is alone")
 
     def get(self, app_id: str, channel: str) -> CachedEvent | None:
         found = self._events.get((app_id, channel))

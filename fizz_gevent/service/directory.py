@@ -15,6 +15,11 @@ class Directory:
         self._registry = registry
         self._cache = cache
 
+    @property
+    def is_partial(self) -> bool:
+        """Answers come from this node alone, because the cluster cannot be asked."""
+        return self._registry.is_partial
+
     def channel(self, application: Application, name: str) -> ChannelCounts:
         """How busy a channel is; zeros where nobody is in it. Protocol: §12.6."""
         counts = self._registry.counts(application.app_id, name)

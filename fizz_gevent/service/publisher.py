@@ -6,7 +6,7 @@ from fizz_gevent.channels.connection import Connection
 from fizz_gevent.channels.rate_limit import TokenBucket
 from fizz_gevent.channels.table import ChannelTable
 from fizz_gevent.errors import ProtocolError
-from fizz_gevent.ports import Clock, EventCache
+from fizz_gevent.ports import Bus, Clock, EventCache
 from fizz_gevent.protocol import events, frames
 from fizz_gevent.protocol.close_codes import CloseCode
 from fizz_gevent.protocol.messages import ClientEvent
@@ -17,8 +17,9 @@ from fizz_gevent.protocol.triggers import Event
 class Publisher:
     """Encodes each event once and broadcasts it; keeps what cache channels remember."""
 
-    def __init__(self, cache: EventCache, clock: Clock) -> None:
+    def __init__(self, cache: EventCache, bus: Bus, clock: Clock) -> None:
         self._cache = cache
+        self._bus = bus
         self._clock = clock
 
     def publish(self, table: ChannelTable, batch: Sequence[Event]) -> None:
@@ -29,21 +30,27 @@ class Publisher:
         Protocol: §6.6 the frame, §10 the cached event.
         """
         channels = table.channels
+        application = table.application
+        bus = self._bus if self._bus.is_shared else None
         for event in batch:
             for name in event.channels:
-                is_cached = kind_of(name).is_cache
+                ttl = application.cache_ttl if kind_of(name).is_cache else None
                 channel = channels.get(name)
-                if channel is None and not is_cached:
-                    continue
+                if channel is None and ttl is None and bus is None:
+                    continue  # nobody listens
                 payload = events.channel_event(event.name, name, event.data)
-                if is_cached:
-                    application = table.application
-                    self._cache.put(
-                        application.app_id, name, event.data, payload, application.cache_ttl
-                    )
-                    channel = channels.get(name)
+                if ttl is not None:
+                    self._cache.put(application.app_id, name, event.data, payload, ttl)
                 if channel is not None:
                     channel.broadcast(frames.text_frame(payload), except_socket_id=event.socket_id)
+                if bus is not None:
+                    bus.publish(
+                        application.app_id,
+                        name,
+                        payload,
+                        except_socket_id=event.socket_id,
+                        cache_seconds=ttl,
+                    )
 
     def publish_from_client(self, connection: Connection, message: ClientEvent) -> None:
         """Pass a client's event on to the others in its channel.
@@ -78,7 +85,10 @@ class Publisher:
         payload = events.channel_event(
             name, channel, data, user_id=None if member is None else member.user_id
         )
-        table.broadcast(channel, frames.text_frame(payload), except_socket_id=connection.socket_id)
+        socket_id = connection.socket_id
+        table.broadcast(channel, frames.text_frame(payload), except_socket_id=socket_id)
+        if self._bus.is_shared:
+            self._bus.publish(application.app_id, channel, payload, except_socket_id=socket_id)
 
     def _spend(self, connection: Connection) -> None:
         rate = connection.table.application.max_client_events_per_second

@@ -1,19 +1,30 @@
 """Whether this node wants new clients."""
 
+from collections.abc import Callable
+
+_SECONDS_WITHOUT_REDIS = 10.0
+
 
 class Readiness:
     """What ``GET /ready`` tells, and what new connections are refused by.
 
     Attributes:
         is_draining: The node has begun to stop.
+        seconds_without_redis: How long a cluster's Redis has been out of reach; 0 where it is not
+            or where there is no cluster.
     """
 
-    __slots__ = ("is_draining",)
+    __slots__ = ("is_draining", "seconds_without_redis")
 
     def __init__(self) -> None:
         self.is_draining = False
+        self.seconds_without_redis: Callable[[], float] = lambda: 0.0
 
     @property
     def reason(self) -> str | None:
         """Why the node is not ready, in one word; None while it is. Protocol: §12.10."""
-        return "draining" if self.is_draining else None
+        if self.is_draining:
+            return "draining"
+        if self.seconds_without_redis() >= _SECONDS_WITHOUT_REDIS:
+            return "redis"
+        return None

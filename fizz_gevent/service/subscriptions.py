@@ -3,7 +3,7 @@
 from fizz_gevent.channels.connection import Connection
 from fizz_gevent.channels.table import ChannelTable
 from fizz_gevent.errors import SubscriptionError
-from fizz_gevent.ports import Clock, EventCache, Registry
+from fizz_gevent.ports import CachedEvent, Clock, EventCache, Registry
 from fizz_gevent.protocol import events, frames
 from fizz_gevent.protocol.close_codes import CloseCode
 from fizz_gevent.protocol.members import Joined, Member
@@ -74,19 +74,18 @@ class Subscriptions:
                 type="LimitReached",
                 status=403,
             )
-        if not connection.is_open:  # it went while the registry was asked
+        cached = self._cached(table, channel, kind)
+        if not connection.is_open:  # it went while registry and cache were asked
+            _announce(table, connection, channel, member, joined)
             self._left(table, connection.socket_id, channel, member)
             return
+        # From here to the confirmation nothing yields, so the channel's events find this
+        # connection either not in it yet, or behind what it is shown now.
         connection.note_subscription(channel, member)
         connection.is_authorized = connection.is_authorized or kind.needs_auth
-        table.enter(channel, connection)
-        self._confirm(connection, channel, kind, joined)
-        if member is not None and joined.is_first_of_user:
-            table.broadcast(
-                channel,
-                frames.text_frame(events.member_added(channel, member)),
-                except_socket_id=connection.socket_id,
-            )
+        table.enter(channel, connection, shown=0 if cached is None else cached.position)
+        self._confirm(connection, channel, kind, joined, cached)
+        _announce(table, connection, channel, member, joined)
         self._counts.changed(table, channel, joined.subscription_count)
 
     def unsubscribe(self, connection: Connection, channel: str) -> None:
@@ -102,8 +101,12 @@ class Subscriptions:
 
     def leave_all(self, connection: Connection) -> None:
         """Take a connection that is gone out of all its channels. May yield."""
-        while connection.subscriptions:
-            self.unsubscribe(connection, next(iter(connection.subscriptions)))
+        table = connection.table
+        left, connection.subscriptions = connection.subscriptions, {}
+        for channel in left:
+            table.quit(channel, connection)
+        for channel, member in left.items():
+            self._left(table, connection.socket_id, channel, member)
 
     def _check_auth(self, connection: Connection, message: Subscribe, kind: ChannelKind) -> None:
         channel = message.channel
@@ -131,7 +134,8 @@ class Subscriptions:
         app_id = connection.table.application.app_id
         present = connection.subscriptions[channel]
         if member is None or present is None:
-            self._confirm(connection, channel, kind, None)
+            cached = self._cached(connection.table, channel, kind)
+            self._confirm(connection, channel, kind, None, cached)
             return
         if member.user_id != present.user_id:
             raise SubscriptionError(
@@ -140,12 +144,23 @@ class Subscriptions:
                 code=_UNAUTHORIZED,
             )
         joined = self._registry.update(app_id, channel, connection.socket_id, member)
+        cached = self._cached(connection.table, channel, kind)
         if connection.is_open:
             connection.subscriptions[channel] = member
-            self._confirm(connection, channel, kind, joined)
+            self._confirm(connection, channel, kind, joined, cached)
+
+    def _cached(self, table: ChannelTable, channel: str, kind: ChannelKind) -> CachedEvent | None:
+        if not kind.is_cache:
+            return None
+        return self._cache.get(table.application.app_id, channel)
 
     def _confirm(
-        self, connection: Connection, channel: str, kind: ChannelKind, joined: Joined | None
+        self,
+        connection: Connection,
+        channel: str,
+        kind: ChannelKind,
+        joined: Joined | None,
+        cached: CachedEvent | None,
     ) -> None:
         """Send frames 1 and 2 of §6.5: the confirmation, and what a cache channel remembers."""
         if joined is not None and joined.roster is not None:
@@ -153,7 +168,6 @@ class Subscriptions:
         else:
             connection.send(events.subscription_succeeded(channel))
         if kind.is_cache:
-            cached = self._cache.get(connection.table.application.app_id, channel)
             connection.send(events.cache_miss(channel) if cached is None else cached.payload)
 
     def _left(
@@ -170,6 +184,22 @@ class Subscriptions:
                 channel, frames.text_frame(events.member_removed(channel, member.user_id))
             )
         self._counts.changed(table, channel, left.subscription_count)
+
+
+def _announce(
+    table: ChannelTable,
+    connection: Connection,
+    channel: str,
+    member: Member | None,
+    joined: Joined,
+) -> None:
+    """Tell the others here of a user who was not present before. Protocol: §7.2, §7.3."""
+    if member is not None and joined.is_first_of_user:
+        table.broadcast(
+            channel,
+            frames.text_frame(events.member_added(channel, member)),
+            except_socket_id=connection.socket_id,
+        )
 
 
 def _member_of(connection: Connection, message: Subscribe) -> Member:

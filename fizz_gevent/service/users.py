@@ -3,7 +3,7 @@
 from fizz_gevent.channels.connection import Connection
 from fizz_gevent.channels.table import ChannelTable
 from fizz_gevent.errors import ProtocolError
-from fizz_gevent.ports import Clock, Registry
+from fizz_gevent.ports import Bus, Clock, Registry
 from fizz_gevent.protocol import events
 from fizz_gevent.protocol.close_codes import CloseCode
 from fizz_gevent.protocol.messages import SignIn
@@ -15,8 +15,9 @@ from fizz_gevent.service.watchlists import Watchlists
 class Users:
     """Who is signed in on which connection. Protocol: §9."""
 
-    def __init__(self, registry: Registry, watchlists: Watchlists, clock: Clock) -> None:
+    def __init__(self, registry: Registry, watchlists: Watchlists, bus: Bus, clock: Clock) -> None:
         self._registry = registry
+        self._bus = bus
         self._watchlists = watchlists
         self._clock = clock
 
@@ -49,7 +50,9 @@ class Users:
                 application.app_id, user.user_id, connection.socket_id
             )
             if not connection.is_open:  # it went while the registry was asked
-                self._registry.sign_out(application.app_id, user.user_id, connection.socket_id)
+                if is_first:
+                    self._watchlists.came_online(table, user.user_id)
+                self._signed_out(table, user.user_id, connection.socket_id)
                 return
             table.users.setdefault(user.user_id, {})[connection.socket_id] = connection
         connection.user = user
@@ -83,13 +86,22 @@ class Users:
             signed_in.pop(connection.socket_id, None)
             if not signed_in:
                 del table.users[user.user_id]
-        if self._registry.sign_out(table.application.app_id, user.user_id, connection.socket_id):
-            self._watchlists.went_offline(table, user.user_id)
+        self._signed_out(table, user.user_id, connection.socket_id)
+
+    def _signed_out(self, table: ChannelTable, user_id: str, socket_id: str) -> None:
+        if self._registry.sign_out(table.application.app_id, user_id, socket_id):
+            self._watchlists.went_offline(table, user_id)
 
     def terminate(self, table: ChannelTable, user_id: str) -> None:
-        """Close every connection that is signed in as this user. Never yields.
+        """Close every connection that is signed in as this user, on every node. Never yields.
 
         Protocol: §9.4.
         """
+        self.terminate_here(table, user_id)
+        if self._bus.is_shared:
+            self._bus.terminate(table.application.app_id, user_id)
+
+    def terminate_here(self, table: ChannelTable, user_id: str) -> None:
+        """The same on this node. Never yields."""
         for connection in tuple(table.users.get(user_id, {}).values()):
             connection.end(CloseCode.UNAUTHORIZED, "Connection terminated by the application")

@@ -14,27 +14,38 @@ _OFFLINE_AFTER = 3.0
 class Watchlists:
     """Keeps who watches whom on this node, and sends ``watchlist_events``.
 
+    Of each watched user it is known what its watchers here were told last, so nobody is told
+    twice, in whatever order news and questions cross.
+
     Protocol: §9.3.
     """
 
     def __init__(self, registry: Registry, clock: Clock) -> None:
         self._registry = registry
         self._clock = clock
+        self._online: set[tuple[str, str]] = set()
         self._leaving: dict[tuple[str, str], Timer] = {}
 
     def watch(self, connection: Connection, user_ids: Iterable[str]) -> None:
         """Tell a client how each of these users is now, and from now on each change. May yield."""
-        table = connection.table
         watched = tuple(user_ids)
-        for user_id in watched:
-            table.watchers.setdefault(user_id, {})[connection.socket_id] = connection
         if not watched:
             return
+        table = connection.table
         app_id = table.application.app_id
         online = self._registry.online(app_id, watched)
-        online.update(
-            user_id for user_id in watched if (app_id, user_id) in self._leaving
-        )  # not gone before three seconds are over
+        if not connection.is_open:  # it went while the registry was asked
+            return
+        for user_id in watched:
+            if user_id in online:
+                self.came_online(table, user_id)
+            elif (app_id, user_id) in self._online:
+                self.went_offline(table, user_id)
+                online.add(user_id)  # not before three seconds are over
+        for user_id in watched:
+            table.watchers.setdefault(user_id, {})[connection.socket_id] = connection
+            if user_id in online:
+                self._online.add((app_id, user_id))
         connection.send(
             events.watchlist_events(
                 [user_id for user_id in watched if user_id in online],
@@ -44,32 +55,51 @@ class Watchlists:
 
     def unwatch(self, connection: Connection, user_ids: Iterable[str]) -> None:
         """Tell a client no more changes of these users. Never yields."""
-        watchers = connection.table.watchers
+        table = connection.table
         for user_id in user_ids:
-            connections = watchers.get(user_id)
+            connections = table.watchers.get(user_id)
             if connections is not None:
                 connections.pop(connection.socket_id, None)
                 if not connections:
-                    del watchers[user_id]
+                    del table.watchers[user_id]
+                    self._online.discard((table.application.app_id, user_id))
 
     def came_online(self, table: ChannelTable, user_id: str) -> None:
-        """A user has signed in on a first connection. Never yields."""
-        timer = self._leaving.pop((table.application.app_id, user_id), None)
+        """A user is signed in; the watchers here are told if they do not know. Never yields."""
+        key = (table.application.app_id, user_id)
+        timer = self._leaving.pop(key, None)
         if timer is not None:
-            timer.cancel()  # nobody was told that the user went
-        else:
+            timer.cancel()
+        if key not in self._online and user_id in table.watchers:
+            self._online.add(key)
             _tell(table, user_id, online=(user_id,))
 
     def went_offline(self, table: ChannelTable, user_id: str) -> None:
         """A user's last signed-in connection is gone; told only if none comes back in time."""
         key = (table.application.app_id, user_id)
-        if user_id in table.watchers or key in self._leaving:
+        if key in self._online and key not in self._leaving:
             self._leaving[key] = self._clock.later(
                 _OFFLINE_AFTER, lambda: self._is_gone(table, user_id)
             )
 
+    def refresh(self, table: ChannelTable) -> None:
+        """Ask how every watched user is, and tell what the watchers do not know. May yield."""
+        watched = tuple(table.watchers)
+        if not watched:
+            return
+        online = self._registry.online(table.application.app_id, watched)
+        if self._registry.is_partial:
+            return
+        for user_id in watched:
+            if user_id in online:
+                self.came_online(table, user_id)
+            else:
+                self.went_offline(table, user_id)
+
     def _is_gone(self, table: ChannelTable, user_id: str) -> None:
-        if self._leaving.pop((table.application.app_id, user_id), None) is not None:
+        key = (table.application.app_id, user_id)
+        if self._leaving.pop(key, None) is not None and key in self._online:
+            self._online.discard(key)
             _tell(table, user_id, offline=(user_id,))
 
 

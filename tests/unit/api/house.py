@@ -13,7 +13,7 @@ from fizz_gevent.channels.connection import Connection
 from fizz_gevent.channels.outbox import Gathers, Outbox
 from fizz_gevent.channels.table import ChannelTable
 from fizz_gevent.channels.tables import Tables
-from fizz_gevent.cluster.memory import MemoryEventCache, MemoryRegistry
+from fizz_gevent.cluster.memory import MemoryBus, MemoryEventCache, MemoryRegistry
 from fizz_gevent.protocol.messages import SignIn, Subscribe
 from fizz_gevent.service.back_ends import BackEnds
 from fizz_gevent.service.directory import Directory
@@ -130,12 +130,14 @@ class House:
         self.cache = MemoryEventCache(self.clock)
         self.readiness = Readiness()
         self.tables = Tables(apps, self.flusher)
-        counts = SubscriptionCounts(self.clock)
+        counts = SubscriptionCounts(self.registry, MemoryBus(), self.clock)
         self.subscriptions = Subscriptions(self.registry, self.cache, counts, self.clock)
-        self.users = Users(self.registry, Watchlists(self.registry, self.clock), self.clock)
+        self.users = Users(
+            self.registry, Watchlists(self.registry, self.clock), MemoryBus(), self.clock
+        )
         self.flask: FizzFlask = create_app(
             back_ends=BackEnds(self.tables, self.clock, prefix),
-            publisher=Publisher(self.cache, self.clock),
+            publisher=Publisher(self.cache, MemoryBus(), self.clock),
             directory=Directory(self.registry, self.cache),
             users_service=self.users,
             readiness=self.readiness,

@@ -1,0 +1,166 @@
+"""The connection for commands: many greenlets ask, one round trip carries all their questions."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from importlib import resources
+from typing import Any
+
+import gevent
+from gevent.event import AsyncResult, Event
+from redis.connection import ConnectionInterface
+from redis.exceptions import NoScriptError, ReadOnlyError, ResponseError
+
+from fizz_gevent.cluster.redis_link import LOST, RedisLink
+from fizz_gevent.errors import ClusterUnavailable
+
+_log = logging.getLogger(__name__)
+_MOST_AT_ONCE = 256
+
+Arguments = Sequence[bytes | str | int | float]
+
+
+class Scripts:
+    """The Lua scripts beside this file, by name; each is atomic in Redis."""
+
+    def __init__(self) -> None:
+        folder = resources.files("fizz_gevent.cluster") / "lua"
+        self._texts = {
+            file.name.removesuffix(".lua"): file.read_bytes()
+            for file in folder.iterdir()
+            if file.name.endswith(".lua")
+        }
+        self._hashes = {
+            name: hashlib.sha1(text, usedforsecurity=False).hexdigest()
+            for name, text in self._texts.items()
+        }
+
+    def load_commands(self) -> list[Arguments]:
+        """Commands that make all scripts known to a Redis."""
+        return [("SCRIPT", "LOAD", text) for text in self._texts.values()]
+
+    def command(self, name: str, arguments: Arguments) -> Arguments:
+        """The command that runs a script."""
+        return ("EVALSHA", self._hashes[name], 0, *arguments)
+
+
+class Commands:
+    """Asks Redis, in order, over one connection.
+
+    Whatever greenlets ask while an answer is on its way leaves together next: under load a
+    round trip carries hundreds of questions, at rest nobody waits for company.
+
+    Attributes:
+        is_up: There is a connection, and nothing has failed on it yet.
+        on_lost: Called once when it fails, by the greenlet that notices.
+    """
+
+    def __init__(self, link: RedisLink) -> None:
+        self.is_up = False
+        self.on_lost: Callable[[BaseException], None] = lambda error: None
+        self._link = link
+        self._scripts = Scripts()
+        self._connection: ConnectionInterface | None = None
+        self._waiting: list[tuple[Arguments, AsyncResult[Any]]] = []
+        self._asked = Event()
+        gevent.spawn(self._work)
+
+    def connect(self) -> None:
+        """Connect and load the scripts. Yields.
+
+        Raises:
+            ClusterUnavailable: Redis cannot be reached, or refuses.
+        """
+        self.disconnect()
+        try:
+            connection = self._link.connect()
+            _converse(connection, self._scripts.load_commands())
+        except LOST as error:
+            raise ClusterUnavailable(str(error)) from error
+        self._connection = connection
+        self.is_up = True
+
+    def disconnect(self) -> None:
+        """Give the connection up; who waits is told so. Never yields."""
+        self.is_up = False
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.disconnect()
+        waiting, self._waiting = self._waiting, []
+        for _, result in waiting:
+            result.set_exception(ClusterUnavailable("the connection to Redis is lost"))
+
+    def script(self, name: str, *arguments: bytes | str | int | float) -> Any:
+        """Run a script and wait for its answer.
+
+        Raises:
+            ClusterUnavailable: Redis is away, or went before it answered; it may have run.
+        """
+        return self.ask(*self._scripts.command(name, (self._link.prefix, *arguments)))
+
+    def ask(self, *command: bytes | str | int | float) -> Any:
+        """Run a command and wait for its answer; raises as ``script`` does."""
+        return self.begin(command).get()
+
+    def begin_script(self, name: str, *arguments: bytes | str | int | float) -> "AsyncResult[Any]":
+        """Ask for a script to be run; ``get`` waits and raises as ``script`` does. Never yields."""
+        return self.begin(self._scripts.command(name, (self._link.prefix, *arguments)))
+
+    def begin(self, command: Arguments) -> "AsyncResult[Any]":
+        """Ask for a command to be run, in the order of asking. Never yields."""
+        result: AsyncResult[Any] = AsyncResult()
+        if self.is_up:
+            self._waiting.append((command, result))
+            self._asked.set()
+        else:
+            result.set_exception(ClusterUnavailable("Redis is away"))
+        return result
+
+    def _work(self) -> None:
+        while True:
+            self._asked.wait()
+            self._asked.clear()
+            while self._waiting:
+                batch = self._waiting[:_MOST_AT_ONCE]
+                del self._waiting[:_MOST_AT_ONCE]
+                self._carry(batch)
+
+    def _carry(self, batch: list[tuple[Arguments, "AsyncResult[Any]"]]) -> None:
+        connection = self._connection
+        answers: list[Any] = []
+        failure: BaseException | None = None
+        if connection is not None:
+            try:
+                answers = _converse(connection, [command for command, _ in batch])
+            except LOST as error:
+                failure = error
+        for (_, result), answer in zip(batch, answers, strict=False):
+            if isinstance(answer, ResponseError):
+                result.set_exception(ClusterUnavailable(str(answer)))
+                if failure is None and isinstance(answer, (NoScriptError, ReadOnlyError)):
+                    failure = answer  # another Redis is here than the one we greeted
+            else:
+                result.set(answer)
+        for _, result in batch[len(answers) :]:
+            result.set_exception(ClusterUnavailable("the connection to Redis is lost"))
+        if failure is not None and connection is self._connection:
+            self.disconnect()
+            self.on_lost(failure)
+
+
+def _converse(connection: ConnectionInterface, commands: Sequence[Arguments]) -> list[Any]:
+    """Send commands in one piece and read their answers; an error of one is its answer.
+
+    Raises:
+        RedisError, OSError: The connection is lost.
+    """
+    connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+    answers: list[Any] = []
+    for _ in commands:
+        try:
+            answers.append(
+                connection.read_response(disable_decoding=True, disconnect_on_error=False)
+            )
+        except ResponseError as error:
+            answers.append(error)
+    return answers

@@ -1,0 +1,78 @@
+-- Take over what a dead node held, a slice at a time. The first call takes the node out of P:nodes,
+-- if its heartbeat is still the one that stood still; then it cannot come back under its name.
+-- Keys, all below the prefix P:
+--   P:nodes        hash: node -> heartbeat
+--   P:dead         hash: node -> 1, nodes whose holdings are not all taken over yet
+--   P:g            string: number of the latest transition of any channel
+--   P:c, P:s:<app>, P:u:<app>, P:m:, P:k:, P:q:<app>:<channel>   as in the scripts that hold
+--   P:h:<node>:c, :s, :m, :u   what the node held
+-- Channels: P:e:<app>:<channel> for each member that is gone, P:all for each user
+-- ARGV: P, node, heartbeat or '' for a node that leaves by itself or is dead already, slice
+-- Answers: 1 while something is left, 0 when nothing is, -1 where the node lives;
+--          then what changed: kind ('m', 's' or 'u'), app, channel or '', user or '', ...
+local p, node, slice = ARGV[1], ARGV[2], tonumber(ARGV[4])
+if redis.call('HEXISTS', p .. ':dead', node) == 0 then
+  local heartbeat = redis.call('HGET', p .. ':nodes', node)
+  if not heartbeat or (ARGV[3] ~= '' and heartbeat ~= ARGV[3]) then return {-1} end
+  redis.call('HDEL', p .. ':nodes', node)
+  redis.call('HSET', p .. ':dead', node, 1)
+end
+local answer = {0}
+local h = p .. ':h:' .. node
+local function taken(suffix)
+  local got = redis.call('HSCAN', h .. suffix, '0', 'COUNT', slice)
+  if #got[2] > 0 then answer[1] = 1 end
+  for i = 1, #got[2], 2 do redis.call('HDEL', h .. suffix, got[2][i]) end
+  return got[2]
+end
+local function note(...)
+  for _, value in ipairs({...}) do answer[#answer + 1] = value end
+end
+local members = taken(':m')
+for i = 1, #members, 2 do
+  local app, channel, user = string.match(members[i], '^([^ ]*) ([^ ]*) (.*)$')
+  local name = app .. ':' .. channel
+  local left = redis.call('HINCRBY', p .. ':k:' .. name, user, -tonumber(members[i + 1]))
+  if left <= 0 then
+    redis.call('HDEL', p .. ':k:' .. name, user)
+    redis.call('HDEL', p .. ':m:' .. name, user)
+    local previous = tonumber(redis.call('GET', p .. ':q:' .. name) or '0')
+    local latest = redis.call('INCR', p .. ':g')
+    redis.call('PUBLISH', p .. ':e:' .. name,
+      'P ' .. previous .. ' ' .. latest .. ' - ' .. #user .. '\n' .. user)
+    if redis.call('HLEN', p .. ':m:' .. name) > 0 then
+      redis.call('SET', p .. ':q:' .. name, latest)
+    else
+      redis.call('DEL', p .. ':q:' .. name)
+    end
+    note('m', app, channel, user)
+  end
+end
+local subscriptions = taken(':s')
+for i = 1, #subscriptions, 2 do
+  local app, channel = string.match(subscriptions[i], '^([^ ]*) (.*)$')
+  if redis.call('HINCRBY', p .. ':s:' .. app, channel, -tonumber(subscriptions[i + 1])) <= 0 then
+    redis.call('HDEL', p .. ':s:' .. app, channel)
+    note('s', app, channel, '')
+  end
+end
+local users = taken(':u')
+for i = 1, #users, 2 do
+  local app, user = string.match(users[i], '^([^ ]*) (.*)$')
+  if redis.call('HINCRBY', p .. ':u:' .. app, user, -tonumber(users[i + 1])) <= 0 then
+    redis.call('HDEL', p .. ':u:' .. app, user)
+    redis.call('PUBLISH', p .. ':all', 'U - ' .. app .. '\n' .. user)
+    note('u', app, '', user)
+  end
+end
+local connections = taken(':c')
+for i = 1, #connections, 2 do
+  if redis.call('HINCRBY', p .. ':c', connections[i], -tonumber(connections[i + 1])) <= 0 then
+    redis.call('HDEL', p .. ':c', connections[i])
+  end
+end
+if answer[1] == 0 then
+  redis.call('DEL', h .. ':c', h .. ':s', h .. ':m', h .. ':u')
+  redis.call('HDEL', p .. ':dead', node)
+end
+return answer

@@ -1,0 +1,163 @@
+"""That this node lives, and which other does not any more."""
+
+import contextlib
+import logging
+import random
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+
+from fizz_gevent.cluster.commands import Commands
+from fizz_gevent.errors import ClusterUnavailable
+
+_log = logging.getLogger(__name__)
+_BEATS_PER_LEASE = 5
+_LONGEST_BACK_OFF = 1.0
+_REAP_SLICE = 500
+
+
+class Membership:
+    """Keeps this node's lease and ends those of dead nodes.
+
+    A node is dead when its heartbeat, a counter in Redis, has stood still for a whole lease as seen
+    by this node's own monotonic clock over a link that worked all the while. A Redis that was
+    frozen or away, or a clock that jumped, therefore kills nobody.
+
+    Attributes:
+        node_id: This node's name; another one each time it has been given up for dead.
+        own_channel: Where on the bus this node talks to itself; stays the same.
+        is_forgotten: Redis does not know the name any more.
+        position: How many events the log held when last seen.
+        synchronise: Tells Redis all that this node holds; gets whether Redis lost its data.
+        is_out_of_step: Whether that has to be done again.
+    """
+
+    def __init__(self, commands: Commands, prefix: str, lease_seconds: float) -> None:
+        self.prefix = prefix
+        self.own_channel = f"{prefix}:n:{secrets.token_hex(8)}"
+        self.lease_seconds = lease_seconds
+        self.node_id = _new_node_id()
+        self.is_forgotten = True
+        self.is_up = False
+        self.epoch = ""
+        self.position = 0
+        self._down_since: float | None = time.monotonic()
+        self.synchronise: Callable[[bool], None] = lambda is_new_life: None
+        self.is_out_of_step: Callable[[], bool] = lambda: False
+        self._commands = commands
+        self._commands.on_lost = self._lost
+        self._seen: dict[str, tuple[int, float]] = {}
+        self._was_up = False
+
+    @property
+    def seconds_down(self) -> float:
+        """How long this node has taken no part in the cluster; 0 while it does."""
+        return 0.0 if self._down_since is None else time.monotonic() - self._down_since
+
+    def start(self) -> None:
+        """Take part, and for ever try again."""
+        gevent.spawn(self._live)
+
+    def leave(self) -> None:
+        """Give back the lease and all that depends on it: this node stops. Yields."""
+        with contextlib.suppress(ClusterUnavailable):  # its lease runs out
+            self._reap(self.node_id, "")
+
+    def holdings(self) -> dict[str, set[str]]:
+        """What Redis believes that this node holds, by the kind of holding. Yields.
+
+        Raises:
+            ClusterUnavailable: Redis is away.
+        """
+        asked = {
+            kind: self._commands.begin(("HKEYS", f"{self.prefix}:h:{self.node_id}:{kind}"))
+            for kind in "csmu"
+        }
+        answers: dict[str, list[bytes]] = {kind: each.get() or [] for kind, each in asked.items()}
+        return {kind: {field.decode() for field in fields} for kind, fields in answers.items()}
+
+    def _live(self) -> None:
+        attempts = 0
+        while True:
+            try:
+                self._join()
+                attempts = 0
+                while True:
+                    gevent.sleep(self.lease_seconds / _BEATS_PER_LEASE)
+                    self._beat()
+                    if self.is_out_of_step():
+                        self.synchronise(False)
+            except ClusterUnavailable as error:
+                self._note_down(error)
+            except Exception:
+                _log.exception("fault in the membership")
+            attempts += 1
+            # Far below a lease: a node that is slow to come back would be taken for dead.
+            longest = min(_LONGEST_BACK_OFF, self.lease_seconds / 10, 0.05 * 2 ** min(attempts, 6))
+            gevent.sleep(random.uniform(longest / 2, longest))
+
+    def _join(self) -> None:
+        if not self._commands.is_up:
+            self._commands.connect()
+        self._seen.clear()
+        answer: Any = None
+        if not self.is_forgotten:
+            answer = self._commands.script("beat", self.node_id, self.own_channel)
+        if answer is None:
+            self.node_id = _new_node_id()
+            answer = self._commands.script("enter", self.node_id, secrets.token_hex(8))
+        self.is_forgotten = False
+        epoch, self.position = answer[0].decode(), int(answer[1])
+        is_new_life = self.epoch not in ("", epoch)
+        self.epoch = epoch
+        self.synchronise(is_new_life)
+        self.is_up = True
+        self._down_since = None
+        if self._was_up:
+            _log.warning("Redis is back")
+        self._was_up = True
+
+    def _beat(self) -> None:
+        answer = self._commands.script("beat", self.node_id, self.own_channel)
+        if answer is None or self.is_forgotten:
+            self.is_forgotten = True
+            raise ClusterUnavailable("this node was given up for dead and begins again")
+        if answer[0].decode() != self.epoch:
+            raise ClusterUnavailable("Redis has lost its data")
+        self.position = int(answer[1])
+        now = time.monotonic()
+        alive: dict[str, tuple[int, float]] = {}
+        for node, heartbeat in zip(answer[2::2], answer[3::2], strict=True):
+            name, count = node.decode(), int(heartbeat)
+            seen = self._seen.get(name)
+            alive[name] = (count, now) if seen is None or seen[0] != count else seen
+        self._seen = alive
+        for name, (count, since) in alive.items():
+            if name != self.node_id and now - since >= self.lease_seconds:
+                _log.warning("node %s is dead; taking over what it held", name)
+                self._reap(name, str(count))
+        dead: list[bytes] = self._commands.ask("HKEYS", f"{self.prefix}:dead")
+        for dead_node in dead:
+            self._reap(dead_node.decode(), "")  # whoever began that may have died over it
+
+    def _reap(self, node_id: str, heartbeat: str) -> None:
+        left = 1
+        while left == 1:
+            answer: Any = self._commands.script("reap", node_id, heartbeat, _REAP_SLICE)
+            left = int(answer[0])
+
+    def _lost(self, error: BaseException) -> None:
+        self._note_down(error)
+
+    def _note_down(self, error: BaseException) -> None:
+        if self._down_since is None:
+            self._down_since = time.monotonic()
+            _log.warning("Redis is away: %s; going on with what this node knows", error)
+        self.is_up = False
+
+
+def _new_node_id() -> str:
+    return secrets.token_hex(8)

@@ -1,0 +1,271 @@
+"""Events between nodes: each once, in order, and none lost while a link is down for a while."""
+
+import logging
+import secrets
+import time
+from collections import deque
+from typing import Any
+
+import gevent
+from gevent.event import Event
+
+from fizz_gevent.cluster.commands import Commands
+from fizz_gevent.cluster.membership import Membership
+from fizz_gevent.cluster.redis_listener import RedisListener
+from fizz_gevent.cluster.redis_registry import RedisRegistry
+from fizz_gevent.errors import ClusterUnavailable
+from fizz_gevent.ports import Inbox
+from fizz_gevent.protocol.envelope import (
+    CountTold,
+    EnvelopeError,
+    EventEnvelope,
+    Mark,
+    Transition,
+    UserChange,
+    count_told,
+    event_body,
+    parse,
+)
+
+_log = logging.getLogger(__name__)
+_MOST_AT_ONCE = 64
+_REPLAY_SLICE = 200
+_RETRY_SECONDS = 0.2
+_ROOM_SECONDS = 0.02
+_ROOM_TRIES = 250
+_OVERHEAD_BYTES = 200
+
+
+class RedisBus:
+    """Publishes this node's events and takes in the others'.
+
+    What is published while Redis is away waits here, bounded in bytes, and is sent in order when it
+    is back; the script that brings it in knows by its counter what an earlier try brought in
+    already. What others published while this node's link was down is read from the log.
+
+    Attributes:
+        is_shared: There may be other nodes.
+        queue_bytes: What waits to be published.
+        dropped_count: Events refused because the queue was full, and events that had left the log
+            before this node came to read them.
+        skipped_count: Messages that no node of ours has sent.
+    """
+
+    is_shared = True
+
+    def __init__(
+        self,
+        commands: Commands,
+        membership: Membership,
+        listener: RedisListener,
+        registry: RedisRegistry,
+        *,
+        queue_size: int,
+        replay_size: int,
+    ) -> None:
+        self.queue_bytes = 0
+        self.dropped_count = 0
+        self.skipped_count = 0
+        self._commands = commands
+        self._membership = membership
+        self._listener = listener
+        self._registry = registry
+        self.inbox: Inbox
+        self._queue_size = queue_size
+        self._replay_size = replay_size
+        # Stays the same while the node's name in the membership may change, so that an event
+        # sent again after trouble is known for what it is.
+        self._publisher_id = secrets.token_hex(8)
+        self._counter = 0
+        self._queue: deque[tuple[int, str, bytes, str, int]] = deque()
+        self._queued = Event()
+        self._position = -1
+        self._epoch = ""
+        self._latest: dict[str, int] = {}
+        self._is_dropping = False
+        listener.on_message = self.received
+        listener.on_restored = self._catch_up
+
+    def start(self) -> None:
+        """Begin to publish what is queued."""
+        gevent.spawn(self._send_for_ever)
+
+    # Outwards
+
+    def publish(
+        self,
+        app_id: str,
+        channel: str,
+        payload: bytes,
+        *,
+        except_socket_id: str | None = None,
+        cache_seconds: float | None = None,
+    ) -> None:
+        """Bring an event to the other nodes, and into the cache where asked. Never yields."""
+        prefix = self._membership.prefix
+        key = "" if cache_seconds is None else f"{prefix}:x:{app_id}:{channel}"
+        self._enqueue(
+            self._listener.name_of(app_id, channel),
+            except_socket_id,
+            payload,
+            key,
+            0 if cache_seconds is None else max(1, int(cache_seconds * 1000)),
+        )
+
+    def terminate(self, app_id: str, user_id: str) -> None:
+        """Have every other node close the connections of a user. Never yields."""
+        name = f"{self._membership.prefix}:all"
+        self._enqueue(name, None, f"{app_id} {user_id}".encode(), "", 0)
+
+    def tell_count(self, app_id: str, channel: str, payload: bytes) -> None:
+        """Bring a ``subscription_count`` event to the other nodes, if they can be reached now."""
+        self._commands.begin(
+            ("PUBLISH", self._listener.name_of(app_id, channel), count_told(payload))
+        )
+
+    def flush(self, seconds: float) -> None:
+        """Wait until all is published, or time is up: this node stops. Yields."""
+        until = time.monotonic() + seconds
+        while self._queue and self._membership.is_up and time.monotonic() < until:
+            gevent.sleep(_ROOM_SECONDS)
+
+    def _enqueue(
+        self, name: str, except_socket_id: str | None, payload: bytes, key: str, ttl: int
+    ) -> None:
+        size = len(payload) + _OVERHEAD_BYTES
+        if self.queue_bytes + size > self._queue_size:
+            self.dropped_count += 1
+            if not self._is_dropping:
+                self._is_dropping = True
+                _log.error(
+                    "the queue to Redis is full (%d bytes); events for other nodes are dropped",
+                    self._queue_size,
+                )
+            return
+        self._counter += 1
+        body = event_body(self._publisher_id, self._counter, except_socket_id, payload)
+        self._queue.append((self._counter, name, body, key, ttl))
+        self.queue_bytes += size
+        self._queued.set()
+
+    def _send_for_ever(self) -> None:
+        while True:
+            self._queued.wait()
+            if not self._queue:
+                self._queued.clear()
+                continue
+            if not self._membership.is_up:
+                gevent.sleep(_RETRY_SECONDS)
+                continue
+            count = min(len(self._queue), _MOST_AT_ONCE)
+            arguments: list[Any] = [self._publisher_id, self._replay_size]
+            for index in range(count):
+                arguments += self._queue[index]
+            try:
+                self._commands.script("publish", *arguments)
+            except ClusterUnavailable:
+                gevent.sleep(_RETRY_SECONDS)
+                continue
+            for _ in range(count):
+                body = self._queue.popleft()[2]
+                payload_bytes = len(body) - body.index(b"\n") - 1
+                self.queue_bytes -= payload_bytes + _OVERHEAD_BYTES
+            if self._is_dropping and self.queue_bytes < self._queue_size // 2:
+                self._is_dropping = False
+                _log.warning(
+                    "the queue to Redis has room again; %d events were dropped in all",
+                    self.dropped_count,
+                )
+
+    # Inwards
+
+    def received(self, name: str, message: bytes) -> None:
+        """Take in one message of the bus. Never yields; a bad message is counted and skipped."""
+        try:
+            envelope = parse(message)
+            place = self._listener.place_of(name)
+            match envelope:
+                case EventEnvelope():
+                    self._event(place, envelope)
+                case Transition() if place is not None:
+                    self._registry.transition(*place, envelope)
+                case CountTold() if place is not None:
+                    self.inbox.count_told(*place, envelope.payload)
+                case UserChange(app_id, user_id, is_online):
+                    self.inbox.user_changed(app_id, user_id, is_online)
+                case Mark() if envelope.epoch == self._epoch:
+                    self._position = max(self._position, envelope.position)
+                case _:
+                    pass
+        except (EnvelopeError, UnicodeDecodeError) as error:
+            self.skipped_count += 1
+            if self.skipped_count & (self.skipped_count - 1) == 0:  # 1, 2, 4, 8, ...
+                _log.warning("%d foreign messages on the bus: %s", self.skipped_count, error)
+
+    def _event(self, place: tuple[str, str] | None, event: EventEnvelope) -> None:
+        self._position = max(self._position, event.position)
+        if event.counter <= self._latest.get(event.node_id, 0):
+            return  # read from the log already
+        self._latest[event.node_id] = event.counter
+        if event.node_id == self._publisher_id:
+            if place is not None:
+                self.inbox.published(*place, event.payload, event.position)
+            return
+        if place is None:
+            app_id, _, user_id = event.payload.decode().partition(" ")
+            self.inbox.terminate(app_id, user_id)
+        else:
+            self.inbox.deliver(
+                *place,
+                event.payload,
+                except_socket_id=event.except_socket_id,
+                position=event.position,
+            )
+
+    def _catch_up(self) -> None:
+        """Read from the log what was published while nobody listened here. Yields.
+
+        Raises:
+            ClusterUnavailable: Redis is away again, or not greeted yet.
+        """
+        membership = self._membership
+        if not membership.is_up:
+            raise ClusterUnavailable("Redis is not greeted yet")
+        if not self._epoch:
+            self._position = membership.position  # what is older was before this node's time
+        elif self._epoch != membership.epoch or membership.position < self._position:
+            self._position = 0  # another life of the data, of which nothing has been seen yet
+            self._listener.forget_starts()
+        self._epoch = membership.epoch
+        log = f"{membership.prefix}:log"
+        while True:
+            entries = self._commands.ask(
+                "XRANGE", log, f"({self._position}-0", "+", "COUNT", _REPLAY_SLICE
+            )
+            if not entries:
+                break
+            first = int(entries[0][0].partition(b"-")[0])
+            if first > self._position + 1:
+                missed = first - self._position - 1
+                self.dropped_count += missed
+                _log.error(
+                    "the link was down too long: up to %d events of other nodes are lost", missed
+                )
+            for entry, fields in entries:
+                self._position = int(entry.partition(b"-")[0])
+                name = fields[1].decode()
+                start = self._listener.start_of(name)
+                is_for_all = self._listener.place_of(name) is None
+                if is_for_all or (start is not None and start < self._position):
+                    self.received(name, fields[3])
+            self._wait_for_room()
+        self._registry.refresh()
+        self.inbox.refresh_users()
+
+    def _wait_for_room(self) -> None:
+        """Let clients read what was replayed, those that do; yields."""
+        gevent.sleep(0)
+        for _ in range(_ROOM_TRIES):
+            if not self.inbox.is_congested():
+                return
+            gevent.sleep(_ROOM_SECONDS)

@@ -1,0 +1,66 @@
+"""A node's part in a cluster over Redis: everything that talks to Redis, put together."""
+
+import logging
+
+from fizz_gevent.cluster.commands import Commands
+from fizz_gevent.cluster.membership import Membership
+from fizz_gevent.cluster.redis_bus import RedisBus
+from fizz_gevent.cluster.redis_cache import RedisEventCache
+from fizz_gevent.cluster.redis_link import RedisLink
+from fizz_gevent.cluster.redis_listener import RedisListener
+from fizz_gevent.cluster.redis_registry import RedisRegistry
+from fizz_gevent.config import ScalingConfig
+from fizz_gevent.ports import Clock, Inbox
+
+_log = logging.getLogger(__name__)
+_FLUSH_SECONDS = 2.0
+
+
+class RedisCluster:
+    """Holds the registry, the bus and the cache of a node whose cluster meets in Redis."""
+
+    def __init__(self, config: ScalingConfig, clock: Clock) -> None:
+        link = RedisLink(config)
+        self._link = link
+        self._commands = Commands(link)
+        self._membership = Membership(self._commands, link.prefix, config.lease_seconds)
+        self._listener = RedisListener(
+            link, lambda: [f"{link.prefix}:all", self._membership.own_channel]
+        )
+        self.cache = RedisEventCache(self._commands, link.prefix, clock)
+        self.registry = RedisRegistry(self._commands, self._membership, self._listener)
+        self.bus = RedisBus(
+            self._commands,
+            self._membership,
+            self._listener,
+            self.registry,
+            queue_size=config.queue_size,
+            replay_size=config.replay_size,
+        )
+
+    def check(self) -> None:
+        """Find out what would never work. Yields.
+
+        Raises:
+            ConfigError: See ``RedisLink.check``.
+        """
+        self._link.check()
+
+    def start(self, inbox: Inbox) -> None:
+        """Take part in the cluster as soon as Redis can be reached."""
+        self.registry.inbox = self.bus.inbox = inbox
+        self._membership.synchronise = self.registry.synchronise
+        self._membership.is_out_of_step = lambda: self.registry.is_out_of_step
+        self._membership.start()
+        self._listener.start()
+        self.bus.start()
+
+    def stop(self) -> None:
+        """Publish what waits, and give back all that this node holds. Yields."""
+        self.bus.flush(_FLUSH_SECONDS)
+        self._membership.leave()
+
+    @property
+    def seconds_away(self) -> float:
+        """How long Redis has been out of reach; 0 while it is not."""
+        return max(self._membership.seconds_down, self._listener.seconds_down)
