@@ -104,17 +104,6 @@ def test_a_wrong_configuration_is_one_line(
     ("text", "place", "reason"),
     [
         (
-            "servers: {fizz: {workers: 2}}",
-            "servers.fizz.workers",
-            "2 workers are not available in this version",
-        ),
-        (
-            "servers: {fizz: {scaling: {enabled: true}}}\n"
-            "apps: {apps: [{app_id: '1', key: k, secret: s}]}",
-            "servers.fizz.scaling.enabled",
-            "scaling is not available in this version",
-        ),
-        (
             "apps: {provider: redis}",
             "apps.provider",
             "provider 'redis' is not available in this version",
