@@ -71,7 +71,7 @@ class BodyReader:
             if self._take(2) != b"\r\n":
                 raise BadRequest("400 Bad Request", "a chunk is longer than it says")
         trailer = _MAX_TRAILER_BYTES
-        while line := self._line(trailer):
+        while line := self._line(_MAX_TRAILER_BYTES):
             trailer -= len(line)  # trailers are read and mean nothing here
             if trailer <= 0:
                 raise BadRequest("431 Request Header Fields Too Large", "the trailer is too long")
