@@ -32,6 +32,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         needs = [name for name in PROGRAMS if item.get_closest_marker(name)]
         if kind == "integration" and not needs:
             item.add_marker("plain")
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.timeout(3600))
     if not config.getoption("--long"):
         long = [item for item in items if item.get_closest_marker("long")]
         config.hook.pytest_deselected(items=long)
