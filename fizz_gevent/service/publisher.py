@@ -65,22 +65,21 @@ class Publisher:
         application = table.application
         self._spend(connection)
         name, channel = message.name, message.channel
-        about = f"Client event {name[:200]!r} on channel {channel[:200]!r} rejected"
         if application.accept_client_events_from != "members":
-            raise ProtocolError(f"{about}: client events are disabled for this application")
+            raise _rejected(message, "client events are disabled for this application")
         if channel not in connection.subscriptions:
-            raise ProtocolError(f"{about}: the connection is not subscribed to the channel")
+            raise _rejected(message, "the connection is not subscribed to the channel")
         if not kind_of(channel).allows_client_events:
-            raise ProtocolError(f"{about}: only private and presence channels take client events")
+            raise _rejected(message, "only private and presence channels take client events")
         if not is_event_name(name, application.max_event_name_length):
-            raise ProtocolError(
-                f"{about}: an event name has 1 to {application.max_event_name_length} characters,"
-                " none of them a control character"
+            longest = application.max_event_name_length
+            raise _rejected(
+                message, f"a name has 1 to {longest} characters, none of them a control character"
             )
         data = message.data
         limit = application.max_event_size
         if len(data) > limit or (not data.isascii() and len(data.encode()) > limit):
-            raise ProtocolError(f"{about}: its data is larger than {limit} bytes")
+            raise _rejected(message, f"its data is larger than {limit} bytes")
         member = connection.subscriptions[channel]
         payload = events.channel_event(
             name, channel, data, user_id=None if member is None else member.user_id
@@ -102,3 +101,8 @@ class Publisher:
             raise ProtocolError(
                 CloseCode.CLIENT_EVENT_RATE.reason, int(CloseCode.CLIENT_EVENT_RATE)
             )
+
+
+def _rejected(message: ClientEvent, why: str) -> ProtocolError:
+    name, channel = message.name[:200], message.channel[:200]
+    return ProtocolError(f"Client event {name!r} on channel {channel!r} rejected: {why}")

@@ -57,6 +57,7 @@ class Wiring:
         now = self.clock.monotonic()
         for websocket in [each for each, until in self.closing.items() if until <= now]:
             websocket.abort()
+            self.readers.wake_soon(websocket)
 
 
 class WebSocket:
