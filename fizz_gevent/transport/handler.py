@@ -19,7 +19,6 @@ from fizz_gevent.service.admission import Handshake
 from fizz_gevent.transport.body import BodyReader, IncompleteBody
 from fizz_gevent.transport.request import MAX_HEAD_BYTES, BadRequest, RequestHead, parse_head
 from fizz_gevent.transport.stream import Stream
-from fizz_gevent.transport.tls import TlsSocket
 from fizz_gevent.transport.upgrade import accept_head, wants_upgrade
 
 if TYPE_CHECKING:
@@ -256,7 +255,7 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
     def _linger(self) -> None:
         """Take in what the peer still sends: closing at once would take its answer away."""
         socket = self.stream.socket
-        if isinstance(socket, TlsSocket) or self._is_expired:
+        if self._is_expired:
             return
         socket.shutdown(socket_module.SHUT_WR)
         self._patience(_LINGER_SECONDS)

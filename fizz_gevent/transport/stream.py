@@ -55,10 +55,6 @@ class Stream:
                 self._wait(_WRITE)
             else:
                 data = data[count:]
-        if isinstance(self.socket, TlsSocket):
-            while self.socket.unsent:
-                self._wait(_WRITE)
-                self.socket.send(b"")
 
     def handshake(self, context: ssl.SSLContext) -> None:
         """Put TLS over the socket.

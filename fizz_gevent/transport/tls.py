@@ -2,6 +2,7 @@
 
 import contextlib
 import ssl
+from socket import SHUT_WR
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,18 +15,21 @@ class TlsSocket:
     """Looks like a non-blocking socket to whoever reads and writes it.
 
     ``recv`` gives everything that can be decrypted, so nothing readable stays hidden from a
-    watcher on the file descriptor. ``send`` may keep ciphertext back that the socket did not take;
-    ``unsent`` tells, and the next ``send``, be it of nothing, goes on with it.
+    watcher on the file descriptor. ``send`` says of the last byte that it was not taken for as
+    long as the socket has not taken all of the ciphertext; so whoever sends comes again with that
+    byte, and nothing stays behind that nobody waits for.
     """
 
-    __slots__ = ("_incoming", "_outgoing", "_socket", "_tls", "unsent")
+    __slots__ = ("_incoming", "_is_over", "_outgoing", "_owed", "_socket", "_tls", "_unsent")
 
     def __init__(self, socket: "Socket", context: ssl.SSLContext) -> None:
         self._socket = socket
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
-        self.unsent = b""
+        self._unsent = b""
+        self._owed = 0  # bytes encrypted already and said not to be taken
+        self._is_over = False
 
     def handshake(self) -> None:
         """Go on with the handshake as far as the bytes that have come allow.
@@ -58,7 +62,7 @@ class TlsSocket:
             BlockingIOError: Nothing yet.
         """
         pieces = self._decrypt()
-        if not pieces:
+        if not pieces and not self._is_over:
             data = self._socket.recv(size)
             if not data:
                 return b""
@@ -66,59 +70,73 @@ class TlsSocket:
             pieces = self._decrypt()
         if pieces:
             return b"".join(pieces)
+        if self._is_over:
+            return b""
         raise BlockingIOError
 
     def send(self, data: bytes, /) -> int:
         """Encrypt and send; how much of ``data`` has been taken.
 
+        Args:
+            data: Begins with what the last call did not take.
+
         Raises:
             BlockingIOError: The socket is full; nothing was taken.
         """
         self._push()
-        if self.unsent:
+        if self._unsent:
             raise BlockingIOError
-        taken = data[:_RECORD_BYTES]
-        if taken:
-            self._tls.write(taken)
+        if not data:
+            return 0
+        count = min(len(data), self._owed + _RECORD_BYTES)
+        if count > self._owed:
+            self._tls.write(data[self._owed : count])
             self._push()
-        return len(taken)
+        self._owed = 1 if self._unsent else 0
+        return count - self._owed
 
     def close(self) -> None:
         """Say goodbye where that is possible without waiting, and close the socket."""
-        # The peer has not said its own goodbye, which nobody waits for.
-        with contextlib.suppress(OSError, ValueError):
-            self._tls.unwrap()
-        with contextlib.suppress(OSError):
-            self._push()
+        self._say_goodbye()
         self._socket.close()
 
     def shutdown(self, how: int, /) -> None:
-        """Shut down the socket below."""
+        """Shut down the socket below; where only writing ends, TLS ends it properly."""
+        if how == SHUT_WR:
+            self._say_goodbye()
         self._socket.shutdown(how)
 
     def fileno(self) -> int:
         """The file descriptor to watch."""
         return self._socket.fileno()
 
+    def _say_goodbye(self) -> None:
+        # The peer has perhaps not said its own, which nobody waits for.
+        with contextlib.suppress(OSError, ValueError):
+            self._tls.unwrap()
+        with contextlib.suppress(OSError):
+            self._push()
+
     def _decrypt(self) -> list[bytes]:
         pieces = []
         try:
             while piece := self._tls.read(_RECORD_BYTES):
                 pieces.append(piece)
+            self._is_over = True  # the peer's goodbye; its socket may stay open for ours
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
-            pass  # the end; the socket will say so too
+            self._is_over = True  # the same, after our own
         if self._outgoing.pending:
             self._push()  # an answer TLS itself gives, such as to a key update
         return pieces
 
     def _push(self) -> None:
         if self._outgoing.pending:
-            self.unsent += self._outgoing.read()
-        if self.unsent:
+            self._unsent += self._outgoing.read()
+        if self._unsent:
             try:
-                sent = self._socket.send(self.unsent)
+                sent = self._socket.send(self._unsent)
             except BlockingIOError:
                 return
-            self.unsent = self.unsent[sent:]
+            self._unsent = self._unsent[sent:]
