@@ -19,7 +19,7 @@ class SharedListener(Listener):
     newcomers to that for a moment: the kernel would give most of a burst to whoever wakes first.
     """
 
-    max_accept = 1
+    max_accept = 16
 
     def __init__(self, *args: Any, balance: Balance, **settings: Any) -> None:
         super().__init__(*args, **settings)
