@@ -85,7 +85,7 @@ class FizzFlask(Flask):
             upgrade = environ.get("HTTP_UPGRADE")
             is_handshake = upgrade is not None and "websocket" in upgrade.lower()
             find = self._find if len(path) <= _MAX_CACHED_PATH else self._find_uncached
-            view, arguments, headers = find(method, path, is_handshake)
+            view, arguments, headers, environ["fizz.route"] = find(method, path, is_handshake)
             if view is None:
                 return super().wsgi_app(environ, start_response)
             body = body_of(environ, self._max_request_size)
@@ -109,8 +109,10 @@ class FizzFlask(Flask):
 
     def _find_uncached(
         self, method: str, path: str, is_handshake: bool
-    ) -> tuple[DirectView | None, Mapping[str, Any], Headers]:
-        """The direct view of a route, with what to call it by; None for any other route.
+    ) -> tuple[DirectView | None, Mapping[str, Any], Headers, str]:
+        """The direct view of a route, with what to call it by, and the route in words.
+
+        The view is None for routes that are not direct.
 
         Args:
             is_handshake: Look among the routes for WebSockets, and only there.
@@ -125,15 +127,15 @@ class FizzFlask(Flask):
                 routed(path), method, return_rule=True, websocket=is_handshake
             )
         except RequestRedirect:  # no route of the API; the address is made from the request
-            return None, {}, ()
+            return None, {}, (), ""
         except MethodNotAllowed as error:
             if self._is_api(path):
                 error.valid_methods = [*(error.valid_methods or ()), "OPTIONS"]
             raise
         if rule.endpoint.rpartition(".")[0] not in self._direct_blueprints:
-            return None, {}, ()
+            return None, {}, (), rule.rule
         view = cast(DirectView, self.view_functions[rule.endpoint])
-        return view, arguments, _CORS_HEADERS if self._is_api(path) else ()
+        return view, arguments, _CORS_HEADERS if self._is_api(path) else (), rule.rule
 
     @cached_property
     def _adapter(self) -> MapAdapter:

@@ -4,6 +4,7 @@ from collections.abc import Container
 
 from fizz_gevent.channels.connection import Connection
 from fizz_gevent.channels.outbox import Flusher, Outbox, spread
+from fizz_gevent.channels.tally import Tally
 from fizz_gevent.protocol.names import ChannelKind, kind_of
 
 _GATHERED_BYTES = 65536
@@ -18,10 +19,11 @@ class Gathering:
     meanwhile spreads it first, so every client sees everything in the order in which it happened.
     """
 
-    __slots__ = ("_flusher", "_frames", "_size_bytes", "channel")
+    __slots__ = ("_flusher", "_frames", "_size_bytes", "channel", "tally")
 
-    def __init__(self, flusher: Flusher) -> None:
+    def __init__(self, flusher: Flusher, tally: Tally) -> None:
         self._flusher = flusher
+        self.tally = tally
         self._frames: list[bytes] = []
         self._size_bytes = 0
         self.channel: Channel | None = None
@@ -48,6 +50,7 @@ class Gathering:
         frame = frames[0] if len(frames) == 1 else b"".join(frames)
         self.channel = None
         self._size_bytes = 0
+        self.tally.sent_messages += len(frames) * len(channel.outboxes)
         frames.clear()
         spread(frame, channel.outboxes.values(), self._flusher)
 
@@ -121,11 +124,11 @@ class Channel:
 
     def _broadcast_except(self, unwanted: Container[str], frame: bytes) -> None:
         self._gathering.spread()
-        spread(
-            frame,
-            [outbox for socket_id, outbox in self.outboxes.items() if socket_id not in unwanted],
-            self._flusher,
-        )
+        outboxes = [
+            outbox for socket_id, outbox in self.outboxes.items() if socket_id not in unwanted
+        ]
+        self._gathering.tally.sent_messages += len(outboxes)
+        spread(frame, outboxes, self._flusher)
 
 
 _NOTHING: dict[str, int] = {}

@@ -69,6 +69,7 @@ class Connection:
     def send_frame(self, frame: bytes) -> None:
         """Queue one encoded frame, as ``send`` does."""
         gathering = self.table.gathering
+        gathering.tally.sent_messages += 1
         if gathering.channel is not None:
             gathering.spread()
         self.outbox.put(frame)

@@ -23,6 +23,9 @@ class Flusher(Protocol):
     gathering: list["Gathers"]
     """Who holds back frames until the end of this turn of the loop."""
 
+    has_spread: bool
+    """Something was broadcast since all lists were empty."""
+
     def schedule(self) -> None:
         """See to it that the three lists are worked off in this turn of the loop."""
 
@@ -149,4 +152,5 @@ def spread(frame: bytes, outboxes: Iterable[Outbox], flusher: Flusher) -> None:
             outbox.rest = [frame]
         else:
             outbox.rest.append(frame)
+    flusher.has_spread = True
     flusher.schedule()

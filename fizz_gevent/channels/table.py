@@ -5,6 +5,7 @@ from fizz_gevent.channels.channel import Channel, Gathering
 from fizz_gevent.channels.connection import Connection
 from fizz_gevent.channels.outbox import Flusher
 from fizz_gevent.channels.rate_limit import TokenBucket
+from fizz_gevent.channels.tally import Tally
 
 
 class ChannelTable:
@@ -18,6 +19,7 @@ class ChannelTable:
         users: ``user_id`` to the connections signed in as that user.
         watchers: ``user_id`` to the connections that watch that user.
         gathering: What was broadcast in this turn of the loop and is not in outboxes yet.
+        tally: What has happened here, in numbers.
     """
 
     __slots__ = (
@@ -28,6 +30,7 @@ class ChannelTable:
         "channels",
         "connections",
         "gathering",
+        "tally",
         "users",
         "watchers",
     )
@@ -38,7 +41,8 @@ class ChannelTable:
         self.channels: dict[str, Channel] = {}
         self.users: dict[str, dict[str, Connection]] = {}
         self.watchers: dict[str, dict[str, Connection]] = {}
-        self.gathering = Gathering(flusher)
+        self.tally = Tally()
+        self.gathering = Gathering(flusher, self.tally)
         self._flusher = flusher
         self._backend_events: TokenBucket | None = None
         self._read_requests: TokenBucket | None = None
@@ -52,17 +56,23 @@ class ChannelTable:
         found = self.channels.get(channel)
         if found is None:
             found = self.channels[channel] = Channel(channel, self.gathering, self._flusher)
+            self.tally.note_channel(found.kind, 1)
+        count = len(found.outboxes)
         found.add(connection, shown=shown)
+        self.tally.subscriptions += len(found.outboxes) - count
 
     def quit(self, channel: str, connection: Connection) -> Channel | None:
         """Take a connection out of a channel; answers the channel where others are left in it."""
         found = self.channels.get(channel)
         if found is None:
             return None
+        count = len(found.outboxes)
         found.remove(connection)
+        self.tally.subscriptions -= count - len(found.outboxes)
         if found.outboxes:
             return found
         del self.channels[channel]
+        self.tally.note_channel(found.kind, -1)
         return None
 
     def broadcast(self, channel: str, frame: bytes, *, except_socket_id: str | None = None) -> None:

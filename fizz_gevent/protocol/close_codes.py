@@ -40,6 +40,14 @@ class CloseCode(IntEnum):
         return _REASONS.get(self, "")
 
 
+def name_of(code: int) -> str:
+    """The code in words, such as ``over_quota``; its number where it has none."""
+    try:
+        return CloseCode(code).name.lower()
+    except ValueError:
+        return str(code)
+
+
 _REASONS = {
     CloseCode.TLS_REQUIRED: ("Application only accepts SSL connections, reconnect using wss://"),
     CloseCode.UNKNOWN_APPLICATION: "Application does not exist",

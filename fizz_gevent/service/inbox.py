@@ -40,6 +40,7 @@ class NodeInbox:
             self._cache.note(app_id, channel, payload, position, ttl)
         found = table.channels.get(channel)
         if found is not None:
+            table.tally.node_events += 1
             frame = frames.text_frame(payload)
             found.broadcast_at(position, frame, except_socket_id=except_socket_id)
 

@@ -33,6 +33,7 @@ class Publisher:
         application = table.application
         bus = self._bus if self._bus.is_shared else None
         for event in batch:
+            table.tally.http_events += len(event.channels)
             for name in event.channels:
                 ttl = application.cache_ttl if kind_of(name).is_cache else None
                 channel = channels.get(name)
@@ -85,6 +86,7 @@ class Publisher:
             name, channel, data, user_id=None if member is None else member.user_id
         )
         socket_id = connection.socket_id
+        table.tally.client_events += 1
         table.broadcast(channel, frames.text_frame(payload), except_socket_id=socket_id)
         if self._bus.is_shared:
             self._bus.publish(application.app_id, channel, payload, except_socket_id=socket_id)

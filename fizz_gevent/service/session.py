@@ -53,6 +53,7 @@ class Sessions:
         """
         table = connection.table
         table.connections[connection.socket_id] = connection
+        table.tally.opened += 1
         connection.send(
             events.connection_established(connection.socket_id, table.application.activity_timeout)
         )
@@ -68,6 +69,7 @@ class Sessions:
         Raises:
             FrameError: The message is not UTF-8 (1007).
         """
+        connection.table.tally.received_messages += 1
         if self.tap is not None:
             self.tap.received(connection.socket_id, payload)
         try:
@@ -95,6 +97,7 @@ class Sessions:
 
         Protocol: §2.
         """
+        connection.table.tally.received_messages += 1
         if self.tap is not None:
             self.tap.received(connection.socket_id, payload)
         connection.send(events.error(None, "Invalid message format"))

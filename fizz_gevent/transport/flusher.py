@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import gevent
 
+from fizz_gevent.channels.histogram import SECONDS, Histogram
 from fizz_gevent.channels.outbox import Gathers, Outbox
 from fizz_gevent.ports import Tap
 from fizz_gevent.protocol.frames import messages_in
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _SLICE_SECONDS = 0.005
 _SENDS_BETWEEN_LOOKS = 64
+_BACKLOG_BYTES = tuple(1 << exponent for exponent in range(10, 25, 2))
+"""1 KiB to 16 MiB; ``max_outbox_size`` is 1 MiB unless it is configured."""
 
 
 class Flusher:
@@ -27,6 +30,9 @@ class Flusher:
 
     Attributes:
         tap: Who watches the stream, or None.
+        sent_bytes: What sockets have taken, frame headers included.
+        fanout: Seconds from a broadcast until it was sent to each subscriber whose socket took it.
+        backlog: Bytes that waited for a client, each time its socket took no more.
     """
 
     def __init__(self) -> None:
@@ -34,6 +40,11 @@ class Flusher:
         self.overflowing: list[Outbox] = []
         self.gathering: list[Gathers] = []
         self.tap: Tap | None = None
+        self.has_spread = False
+        self.sent_bytes = 0
+        self.fanout = Histogram(SECONDS)
+        self.backlog = Histogram(_BACKLOG_BYTES)
+        self._scheduled_at = 0.0
         self._loop = gevent.get_hub().loop
         self._is_scheduled = False
         # A timer of no length fires after the loop has looked at its sockets; a callback would
@@ -44,6 +55,7 @@ class Flusher:
         """Flush at the end of this turn. Never yields."""
         if not self._is_scheduled:
             self._is_scheduled = True
+            self._scheduled_at = time.monotonic()
             self._loop.run_callback(self._flush)
 
     def flush(self, outbox: Outbox) -> None:
@@ -53,15 +65,18 @@ class Flusher:
         try:
             count = websocket.socket.send(data)
         except BlockingIOError:
+            self.backlog.observe(outbox.size_bytes)
             websocket.wait_until_writable()
             return
         except OSError:
             websocket.lost()
             return
+        self.sent_bytes += count
         if self.tap is not None:
             self._show(websocket, data, count)
         outbox.sent(data, count)
         if count < len(data):
+            self.backlog.observe(outbox.size_bytes)
             websocket.wait_until_writable()
 
     def _flush(self) -> None:
@@ -73,6 +88,9 @@ class Flusher:
             self._next_turn.start(self._flush)
         else:
             self._is_scheduled = False
+            if self.has_spread:
+                self.has_spread = False
+                self.fanout.observe(time.monotonic() - self._scheduled_at)
 
     def _work(self) -> None:
         for gathering in self.gathering:
@@ -100,6 +118,7 @@ class Flusher:
                 if outbox.first is not None:
                     self.flush(outbox)
             return
+        sent_bytes = 0
         for outbox in outboxes:
             data = outbox.first
             if data is None:
@@ -110,17 +129,21 @@ class Flusher:
             try:
                 count = websocket.socket.send(data)
             except BlockingIOError:
+                self.backlog.observe(outbox.size_bytes)
                 websocket.wait_until_writable()
                 continue
             except OSError:
                 websocket.lost()
                 continue
+            sent_bytes += count
             if count == len(data):
                 outbox.first = outbox.rest = None
                 outbox.size_bytes = 0
             else:
                 outbox.sent(data, count)
+                self.backlog.observe(outbox.size_bytes)
                 websocket.wait_until_writable()
+        self.sent_bytes += sent_bytes
 
     def _show(self, websocket: "WebSocket", data: bytes, count: int) -> None:
         if self.tap is not None and count == len(data):

@@ -30,6 +30,8 @@ _log = logging.getLogger(__name__)
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _RECEIVE_BYTES = 65536
 _LINGER_SECONDS = 2.0
+_NO_ROUTE = "none"
+"""Stands for the route of requests that have none, or are none."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -54,6 +56,7 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
         self._is_answering = False
         self._peer = address[0] if isinstance(address, tuple) else ""
         self._status = ""
+        self._route = _NO_ROUTE
         self._headers: list[tuple[str, str]] = []
 
     def handle(self) -> None:
@@ -194,10 +197,11 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
 
     def _answer(self, request: RequestHead, body: bytes) -> bool:
         """Run the application and send what it says; whether another request may follow."""
+        began = time.monotonic()
+        environ: dict[str, Any] = {}
         try:
-            result: Iterable[bytes] = self.server.application(
-                self._environ(request, body), self.start_response
-            )
+            environ = self._environ(request, body)
+            result: Iterable[bytes] = self.server.application(environ, self.start_response)
             pieces = list(result)
             close = getattr(result, "close", None)
             if close is not None:
@@ -208,8 +212,10 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
             self._status = "500 Internal Server Error"
             self._headers = [("Content-Type", "application/json")]
             pieces = [orjson.dumps({"error": f"Internal error {fault}", "code": 500})]
+        self._route = environ.get("fizz.route") or _NO_ROUTE
         keep_alive = request.keep_alive and not self.server.readiness.is_draining
         self._send(pieces, keep_alive=keep_alive, request=request)
+        self.server.answer_seconds.observe(time.monotonic() - began)
         if self.server.tap is not None:
             self.server.tap.request(request.method, request.target, self._status)
         return keep_alive
@@ -218,6 +224,7 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
         self, pieces: list[bytes], *, keep_alive: bool, request: RequestHead | None = None
     ) -> None:
         """Send status, headers and body in one piece."""
+        self.server.note_answer(self._route, self._status[:3])
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         lines = [f"HTTP/1.1 {self._status}"]
         has_length = False
@@ -246,6 +253,7 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
         if self.server.tap is not None:
             self.server.tap.request("?", self._peer, f"{error.status} ({error})")
         self._status = error.status
+        self._route = _NO_ROUTE
         self._headers = [("Content-Type", "application/json"), *error.headers]
         code = int(error.status[:3])
         body = orjson.dumps({"error": error.message, "code": code})

@@ -12,11 +12,12 @@ from typing import Any
 import gevent
 from gevent.pywsgi import WSGIServer
 
+from fizz_gevent.channels.histogram import SECONDS, Histogram
 from fizz_gevent.config import ServerConfig
 from fizz_gevent.errors import ConnectionRejected
 from fizz_gevent.ports import Tap
 from fizz_gevent.protocol import events, frames
-from fizz_gevent.protocol.close_codes import CloseCode
+from fizz_gevent.protocol.close_codes import CloseCode, name_of
 from fizz_gevent.service.admission import Admission, Handshake
 from fizz_gevent.service.readiness import Readiness
 from fizz_gevent.transport.deadlines import Deadlines
@@ -53,6 +54,9 @@ class Listener(WSGIServer):
         tap: Who watches the stream, or None.
         open_sockets: Accepted and not closed yet, of every kind.
         open_websockets: How many of them are WebSockets.
+        refusals: How many clients could not connect, by reason.
+        answers: How many HTTP requests were answered, by route and status.
+        answer_seconds: From a request that has come to its answer that is sent.
     """
 
     handler_class = Handler
@@ -78,6 +82,9 @@ class Listener(WSGIServer):
         self.tap: Tap | None = None
         self.open_sockets = 0
         self.open_websockets = 0
+        self.refusals: dict[str, int] = {}
+        self.answers: dict[tuple[str, str], int] = {}
+        self.answer_seconds = Histogram(SECONDS)
         self.admission: Admission | None = None
         self.wiring: Wiring | None = None
         self._max_sockets = max_sockets
@@ -113,6 +120,7 @@ class Listener(WSGIServer):
         accepted.setblocking(False)
         if self.open_sockets >= self._max_sockets:
             accepted.close()
+            self._note_refusal("no_sockets")
             return None
         self.open_sockets += 1
         self._count_changed()
@@ -120,6 +128,12 @@ class Listener(WSGIServer):
 
     def do_close(self, sock: Any, *_: Any) -> None:
         """The handler closes its socket itself, or a WebSocket does."""
+
+    def reconfigure(self, config: ServerConfig, tls: ssl.SSLContext | None) -> None:
+        """Serve who comes from now on by other limits and another certificate. Never yields."""
+        self.config = config
+        self.tls = tls
+        self.proxies = Proxies(config.trusted_proxies)
 
     def close_to_newcomers(self) -> None:
         """Accept who waits already (they are told to go elsewhere), then nobody. Never yields."""
@@ -146,6 +160,14 @@ class Listener(WSGIServer):
     def has_room(self) -> bool:
         """Whether the client that was counted just now may connect."""
         return self.open_websockets <= self._max_websockets
+
+    def note_answer(self, route: str, status: str) -> None:
+        """Count one HTTP request. Both are words of ours, so that they stay few."""
+        key = route, status
+        self.answers[key] = self.answers.get(key, 0) + 1
+
+    def _note_refusal(self, reason: str) -> None:
+        self.refusals[reason] = self.refusals.get(reason, 0) + 1
 
     def _count_changed(self) -> None:
         """A socket was opened or closed, or has become a WebSocket."""
@@ -194,6 +216,7 @@ class Listener(WSGIServer):
         except ConnectionRejected as rejection:
             self.open_websockets -= 1
             self._count_changed()
+            self._note_refusal(name_of(rejection.code))
             return Refusal(rejection.code, rejection.reason, _refusal_frames(rejection))
         stream.release()
         websocket = WebSocket(stream.socket, self.wiring, table, socket_id, protocol)

@@ -14,7 +14,7 @@ from fizz_gevent.channels.table import ChannelTable
 from fizz_gevent.errors import FrameError
 from fizz_gevent.ports import Clock
 from fizz_gevent.protocol import frames
-from fizz_gevent.protocol.close_codes import CloseCode
+from fizz_gevent.protocol.close_codes import CloseCode, name_of
 from fizz_gevent.service.session import Sessions
 from fizz_gevent.transport.flusher import Flusher
 from fizz_gevent.transport.readers import Readers
@@ -40,6 +40,7 @@ class Wiring:
     Attributes:
         close_timeout: Seconds for the peer's close frame, or for the rest to be sent.
         closing: Sockets that are on their way out, with the monotonic time of patience's end.
+        received_bytes: What came over all sockets after their handshakes.
         on_closed: Told once per socket that is closed.
     """
 
@@ -51,6 +52,7 @@ class Wiring:
     close_timeout: float
     on_closed: Callable[[], None]
     closing: dict["WebSocket", float] = field(default_factory=dict)
+    received_bytes: int = 0
 
     def sweep(self) -> None:
         """End what has been closing for too long. Never yields."""
@@ -144,7 +146,9 @@ class WebSocket:
 
     def _take(self, data: bytes) -> None:
         connection = self.connection
-        connection.last_heard = self._wiring.clock.monotonic()
+        wiring = self._wiring
+        wiring.received_bytes += len(data)
+        connection.last_heard = wiring.clock.monotonic()
         reader = self._frames
         limit = connection.table.application.max_message_size
         for opcode, payload in reader.feed(data, limit):
@@ -189,7 +193,7 @@ class WebSocket:
         if self._is_closed:
             return
         if not self._is_closing:
-            self._begin_closing(frames.close_frame(frames.code_to_echo(payload)))
+            self._begin_closing(frames.close_frame(frames.code_to_echo(payload)), "client")
         self._closes_when_sent = True
         self._wiring.flusher.flush(self.outbox)
 
@@ -199,7 +203,7 @@ class WebSocket:
         Idempotent; may be called from anywhere, the hub included, and never yields.
         """
         if not self._is_closing:
-            self._begin_closing(frames.close_frame(code, reason))
+            self._begin_closing(frames.close_frame(code, reason), name_of(code))
             self._wiring.readers.wake_soon(self)
 
     def overflowed(self) -> None:
@@ -211,6 +215,9 @@ class WebSocket:
         """
         if not self._is_closing:
             code = CloseCode.OVER_CAPACITY
+            tally = self.connection.table.tally
+            tally.note_end("slow")
+            tally.slow_clients += 1
             self.connection.is_open = False
             self._is_closing = True
             self.outbox.cut(frames.close_frame(code, code.reason))
@@ -228,6 +235,8 @@ class WebSocket:
         """Close the socket now; who calls it sees to ``run`` where the session is not closed."""
         if self._is_closed:
             return
+        if not self._is_closing:
+            self.connection.table.tally.note_end("lost")
         self._is_closing = self._is_closed = True
         self.connection.is_open = False
         self.outbox.discard()
@@ -255,7 +264,8 @@ class WebSocket:
             self._watcher.stop()
             self._is_watching = False
 
-    def _begin_closing(self, frame: bytes) -> None:
+    def _begin_closing(self, frame: bytes, why: str) -> None:
+        self.connection.table.tally.note_end(why)
         self._is_closing = True
         self.connection.is_open = False
         self.outbox.finish(frame)
