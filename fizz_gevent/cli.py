@@ -32,7 +32,6 @@ Exit codes: 0 asked to stop, 1 failed, 2 wrong usage or configuration.
 """
 
 import os
-import re
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -41,6 +40,7 @@ from fizz_gevent import __version__
 from fizz_gevent.errors import ConfigError, StartError
 
 if TYPE_CHECKING:
+    from fizz_gevent.config import Config
     from fizz_gevent.worker import Worker
 
 FAILED = 1
@@ -77,61 +77,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def misuse(words: Sequence[str]) -> str | None:
-    """Why docopt will not accept these words, which it does not tell; None where it will.
+    """Why docopt will not accept these words, which it does not tell; None where it will."""
+    from fizz_gevent import usage
 
-    Options are taken in full only: an abbreviation that works today may mean two things tomorrow.
-    """
-    commands = _commands()
-    everything = {name: value for options in commands.values() for name, value in options.items()}
-    everything["--version"] = False
-    command: str | None = None
-    seen: set[str] = set()
-    rest = iter(words)
-    for word in rest:
-        if not word.startswith("-") or word == "-":
-            if command is not None:
-                return f"unexpected {word!r} after {command!r}"
-            if word not in commands:
-                return _unknown(word, commands, "command")
-            command = word
-            continue
-        name, equals, _ = word.partition("=")
-        if name not in everything:
-            if not name.startswith("--"):
-                return f"unknown option {name!r}"
-            return _unknown(name, [*everything, "--help"], "option")
-        if name in seen:
-            return f"{name} is given twice"
-        seen.add(name)
-        if not everything[name]:
-            if equals:
-                return f"{name} takes no value"
-        elif not equals and next(rest, None) is None:
-            return f"{name} needs a value"
-    if command is None:
-        return None if seen == {"--version"} else "a command is missing"
-    for name in sorted(seen):
-        if name not in commands[command]:
-            return f"{command!r} does not take {name}"
-    return None
-
-
-def _commands() -> dict[str, dict[str, bool]]:
-    """Each command and its options, with whether they take a value, out of the usage text."""
-    usage = USAGE.partition("Usage:\n")[2].partition("\n\n")[0]
-    commands: dict[str, dict[str, bool]] = {}
-    for form in re.split(r"^  fizz ", usage, flags=re.MULTILINE)[1:]:
-        command = re.match(r"[a-z]+", form)
-        options = re.findall(r"(--[a-z]+)(=?)", form)
-        if command:
-            commands[command[0]] = {name: bool(value) for name, value in options}
-    return commands
-
-
-def _unknown(name: str, known: Sequence[str] | dict[str, dict[str, bool]], what: str) -> str:
-    from fizz_gevent.node import unknown
-
-    return unknown(name, known, what=what)
+    return usage.misuse(USAGE, words)
 
 
 def parse(words: Sequence[str]) -> dict[str, object]:
@@ -161,20 +110,31 @@ def _start(arguments: dict[str, object]) -> int:
 
     names = (*config_file.OPTIONS, "server")
     options = {name: arguments[f"--{name}"] for name in names}
-    config = config_file.load(_path(arguments), os.environ, options, make_up=credentials.make_up)
-    unavailable.refuse(config)
-    credentials.refuse_development(config)
-    certificates.check(config)  # a wrong file is found before anything is opened
+    made_up: list[tuple[str, str, str]] = []
+
+    def make_up() -> tuple[str, str, str]:
+        if not made_up:  # once: a reload changes nobody's credentials
+            made_up.append(credentials.make_up())
+        return made_up[0]
+
+    def load() -> "Config":
+        config = config_file.load(_path(arguments), os.environ, options, make_up=make_up)
+        unavailable.refuse(config)
+        credentials.refuse_development(config)
+        certificates.check(config)  # a wrong file is found before anything is opened
+        return config
+
+    config = load()
     debug = bool(arguments["--debug"])
     logs.setup(config.logging, debug=debug)
     notices = (*config.notices, *unavailable.warnings(config))
     if config.server.workers > 1:
         from fizz_gevent import workers
 
-        return workers.run(config, debug=debug, notices=notices)
+        return workers.run(config, load=load, debug=debug, notices=notices)
     from fizz_gevent import server
 
-    return server.run(config, debug=debug, notices=notices)
+    return server.run(config, load=load, debug=debug, notices=notices)
 
 
 def _work(worker: "Worker") -> int:

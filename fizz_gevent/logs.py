@@ -16,6 +16,7 @@ STREAM = "fizz_gevent.stream"
 _STANDARD = frozenset((*logging.makeLogRecord({}).__dict__, "message", "asctime", "taskName"))
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SIGNATURE = re.compile(r"(auth_signature=|:)[0-9a-fA-F]{64}(?![0-9a-fA-F])")
+_is_debug = False
 _SHOWN = 4096  # characters of one frame
 
 
@@ -31,6 +32,8 @@ def setup(
     Args:
         worker: The number of this process among several, which each line names then.
     """
+    global _is_debug
+    _is_debug = debug
     handler = logging.StreamHandler(stream if stream is not None else sys.stderr)
     handler.setFormatter(JsonFormatter() if config.format == "json" else TextFormatter())
     if worker is not None:
@@ -55,6 +58,14 @@ class _Marker(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         record.worker = self._worker
         return True
+
+
+def set_level(config: LoggingConfig) -> None:
+    """Change how much is logged; with ``--debug`` that stays everything."""
+    if not _is_debug:
+        logging.getLogger("fizz_gevent").setLevel(
+            logging.getLevelNamesMapping()[config.level.upper()]
+        )
 
 
 class TextFormatter(logging.Formatter):

@@ -5,23 +5,27 @@ import logging
 import random
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import gevent
 from gevent.event import Event
 
+from fizz_gevent import logs
 from fizz_gevent.api.flask_app import create_app
 from fizz_gevent.banner import Address, banner
 from fizz_gevent.certificates import load_context
+from fizz_gevent.channels.table import ChannelTable
 from fizz_gevent.channels.tables import Tables
 from fizz_gevent.clock import SystemClock
 from fizz_gevent.cluster.memory import MemoryCluster
 from fizz_gevent.cluster.redis_cluster import RedisCluster
 from fizz_gevent.config import Config
+from fizz_gevent.errors import ConfigError
 from fizz_gevent.logs import StreamTap
 from fizz_gevent.open_files import Capacity
 from fizz_gevent.protocol.close_codes import CloseCode
+from fizz_gevent.reload import merged, waiting_for_restart
 from fizz_gevent.service.admission import Admission
 from fizz_gevent.service.back_ends import BackEnds
 from fizz_gevent.service.directory import Directory
@@ -155,6 +159,31 @@ class Server:
         """Whether every frame and request is printed."""
         return self._flusher.tap is not None
 
+    def reload(self, config: Config) -> None:
+        """Take over a new configuration without letting go of a client. Never yields.
+
+        Raises:
+            ConfigError: The certificate cannot be used; nothing has changed.
+        """
+        waiting = waiting_for_restart(self.config, config)
+        config = merged(self.config, config)
+        server = config.server
+        tls = None if server.tls.cert is None else load_context(server.tls)
+        self.config = config
+        self._listener.reconfigure(server, tls)
+        self._wiring.max_outbox_size = server.max_outbox_size
+        self._wiring.close_timeout = server.close_timeout
+        for table in self._tables.replace(config.applications):
+            _close_all(table, CloseCode.UNKNOWN_APPLICATION)
+        for table in self._tables:
+            if not table.application.enabled:
+                _close_all(table, CloseCode.APPLICATION_DISABLED)
+        if self.is_showing_stream:
+            self.show_stream(True)  # it has secrets to mask, which may be new
+        _log.warning("the configuration is reloaded")
+        if waiting:
+            _log.warning("only a restart brings into effect: %s", ", ".join(waiting))
+
     def stop(self) -> None:
         """Accept nobody any more, let what runs end, tell every client to go elsewhere. Yields."""
         until = time.monotonic() + self.config.server.drain_seconds + _GRACE_SECONDS
@@ -202,8 +231,18 @@ class Server:
                 _log.exception("fault in the sweep")
 
 
-def run(config: Config, *, debug: bool = False, notices: Sequence[str] = ()) -> int:
+def _close_all(table: ChannelTable, code: CloseCode) -> None:
+    for connection in tuple(table.connections.values()):
+        connection.end(code)
+
+
+def run(
+    config: Config, *, load: Callable[[], Config], debug: bool = False, notices: Sequence[str] = ()
+) -> int:
     """Serve until a signal ends it; the exit code.
+
+    Args:
+        load: Reads the configuration again, for SIGHUP.
 
     Raises:
         ConfigError: A certificate or Redis cannot be used.
@@ -221,6 +260,7 @@ def run(config: Config, *, debug: bool = False, notices: Sequence[str] = ()) -> 
 
     gevent.signal_handler(signal.SIGTERM, ask_to_stop)
     gevent.signal_handler(signal.SIGINT, ask_to_stop)
+    gevent.signal_handler(signal.SIGHUP, reload_from, load, server.reload)
     _take_other_signals(server)
     server.start()
     print(banner(config, server.address, capacity), end="", flush=True)
@@ -253,7 +293,8 @@ def run_worker(worker: Worker) -> int:
     server.start()
 
     def mind_the_parent() -> None:
-        worker.wait_for_parents_end()
+        for config in worker.new_configurations():
+            reload_from(lambda: config, server.reload)  # noqa: B023  # called at once
         orphaned.set()
         asked.set()
 
@@ -265,6 +306,17 @@ def run_worker(worker: Worker) -> int:
     return 0
 
 
+def reload_from(load: Callable[[], Config], use: Callable[[Config], None]) -> None:
+    """Read the configuration again and use it; one that is wrong is told, and the old one stays."""
+    try:
+        config = load()
+        logs.set_level(config.logging)
+        use(config)
+    except ConfigError as error:
+        _log.error("the configuration stays as it was: %s", error)
+    except Exception:
+        _log.exception("the configuration stays as it was, by a fault of ours")
+
+
 def _take_other_signals(server: Server) -> None:
-    gevent.signal_handler(signal.SIGHUP, _log.warning, "SIGHUP: reload is not in this version yet")
     gevent.signal_handler(signal.SIGUSR1, lambda: server.show_stream(not server.is_showing_stream))

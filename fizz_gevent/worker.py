@@ -12,7 +12,7 @@ import os
 import pickle
 import socket
 import struct
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +54,12 @@ class Inheritance:
 def hand_over(lifeline: socket.socket, inheritance: Inheritance) -> None:
     """Send all that a worker begins with. Yields."""
     pickled = pickle.dumps(inheritance)
+    lifeline.sendall(_LENGTH.pack(len(pickled)) + pickled)
+
+
+def send_configuration(lifeline: socket.socket, config: Config) -> None:
+    """Send a worker that runs another configuration. Yields."""
+    pickled = pickle.dumps(config)
     lifeline.sendall(_LENGTH.pack(len(pickled)) + pickled)
 
 
@@ -132,11 +138,12 @@ class Worker:
         except OSError:
             return False
 
-    def wait_for_parents_end(self) -> None:
-        """Return when the parent is dead. Yields."""
+    def new_configurations(self) -> Iterator[Config]:
+        """Each configuration that the parent sends; ends when the parent is dead. Yields."""
         with contextlib.suppress(OSError):
-            while self._lifeline.recv(1):
-                pass
+            while True:
+                (length,) = _LENGTH.unpack(_receive(self._lifeline, _LENGTH.size))
+                yield pickle.loads(_receive(self._lifeline, length))
 
     def clean_up(self) -> None:
         """Do what a dead parent can do no more, when this worker has finished. Yields."""

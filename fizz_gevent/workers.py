@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import gevent
@@ -20,13 +20,24 @@ from gevent import socket as gevent_socket
 from gevent.event import AsyncResult, Event
 
 from fizz_gevent.banner import banner
+from fizz_gevent.certificates import load_context
 from fizz_gevent.cluster.private_redis import PrivateRedis, described
 from fizz_gevent.config import Config, RedisConfig
 from fizz_gevent.errors import ConfigError, FizzError, StartError
 from fizz_gevent.open_files import Capacity
+from fizz_gevent.reload import merged, waiting_for_restart
+from fizz_gevent.server import reload_from
 from fizz_gevent.transport.address import listen
 from fizz_gevent.transport.balance import Balance, open_memory
-from fizz_gevent.worker import VARIABLE, Inheritance, Report, hand_over, hear, let_go
+from fizz_gevent.worker import (
+    VARIABLE,
+    Inheritance,
+    Report,
+    hand_over,
+    hear,
+    let_go,
+    send_configuration,
+)
 
 _log = logging.getLogger(__name__)
 _READY_WITHIN = 60.0
@@ -65,6 +76,7 @@ class Crew:
         self._balance = Balance(self._memory, 0)
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._ready: set[int] = set()
+        self._lifelines: dict[int, socket.socket] = {}
         self._may_go = Event()
         self._stopping = Event()
         self._began: list[AsyncResult[FizzError | None]] = [AsyncResult() for _ in range(count)]
@@ -89,6 +101,23 @@ class Crew:
     def go(self) -> None:
         """Let all workers accept clients."""
         self._may_go.set()
+
+    def reload(self, config: Config) -> None:
+        """Give every worker, and each one to come, a new configuration. Yields.
+
+        Raises:
+            ConfigError: The certificate cannot be used; nothing has changed.
+        """
+        waiting = waiting_for_restart(self._config, config)
+        config = merged(self._config, config)
+        if config.server.tls.cert is not None:
+            load_context(config.server.tls)  # better that this fails here than in each worker
+        self._config = config
+        for lifeline in list(self._lifelines.values()):
+            with contextlib.suppress(OSError):
+                send_configuration(lifeline, self._config)
+        if waiting:
+            _log.warning("only a restart brings into effect: %s", ", ".join(waiting))
 
     def pass_on(self, number: signal.Signals) -> None:
         """Give a signal to the workers that can deal with it."""
@@ -158,8 +187,10 @@ class Crew:
                 self._may_go.wait()
                 with contextlib.suppress(OSError):
                     let_go(ours)
+                self._lifelines[index] = ours
             code = process.wait()
             self._ready.discard(index)
+            self._lifelines.pop(index, None)
             del self._processes[index]
         name = f"worker {index} (process {process.pid})"
         if report is None:
@@ -203,8 +234,13 @@ def _be_deaf() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def run(config: Config, *, debug: bool = False, notices: Sequence[str] = ()) -> int:
+def run(
+    config: Config, *, load: Callable[[], Config], debug: bool = False, notices: Sequence[str] = ()
+) -> int:
     """Serve with several workers until a signal ends it; the exit code.
+
+    Args:
+        load: Reads the configuration again, for SIGHUP.
 
     Raises:
         ConfigError: The workers cannot use the configuration.
@@ -232,8 +268,8 @@ def run(config: Config, *, debug: bool = False, notices: Sequence[str] = ()) -> 
             stack.callback(redis.stop)
         crew = Crew(_of_a_worker(config, redis), listener, private_redis=redis, debug=debug)
         stack.callback(crew.end)
-        for number in (signal.SIGHUP, signal.SIGUSR1):
-            gevent.signal_handler(number, crew.pass_on, number)
+        gevent.signal_handler(signal.SIGUSR1, crew.pass_on, signal.SIGUSR1)
+        gevent.signal_handler(signal.SIGHUP, reload_from, load, crew.reload)
         crew.start()
         waiting = gevent.spawn(crew.wait_until_ready)
         waiting.link(lambda _: began.set())

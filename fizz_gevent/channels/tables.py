@@ -11,14 +11,31 @@ class Tables:
     """The tables of all applications, found by id (back ends) or by key (clients)."""
 
     def __init__(self, applications: Iterable[Application], flusher: Flusher) -> None:
+        self._flusher = flusher
         self._by_id: dict[str, ChannelTable] = {}
         self._by_key: dict[str, ChannelTable] = {}
+        self.replace(applications)
+
+    def replace(self, applications: Iterable[Application]) -> list[ChannelTable]:
+        """Serve these applications from now on; who stays keeps channels and connections.
+
+        Returns:
+            The tables of applications that are gone; their connections are still open.
+        """
+        before = self._by_id
+        self._by_id, self._by_key = {}, {}
         for application in applications:
-            table = ChannelTable(application, flusher)
+            table = before.pop(application.app_id, None)
+            if table is None:
+                table = ChannelTable(application, self._flusher)
+            table.application = application
             self._by_id[application.app_id] = table
             self._by_key[application.key] = table
-            if application.previous is not None:
-                self._by_key.setdefault(application.previous.key, table)
+        for table in self._by_id.values():
+            previous = table.application.previous
+            if previous is not None:
+                self._by_key.setdefault(previous.key, table)
+        return list(before.values())
 
     def __iter__(self) -> Iterator[ChannelTable]:
         return iter(self._by_id.values())
