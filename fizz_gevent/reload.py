@@ -10,6 +10,7 @@ _FIXED = (
     "path",
     "hostname",
     "workers",
+    "max_connections",
     "run_directory",
     "scaling",
     "metrics",

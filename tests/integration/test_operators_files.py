@@ -54,7 +54,7 @@ def test_the_service_is_stopped_kindly_and_restarted_where_that_helps(
     assert float(service["TimeoutStopSec"]) > STOPS_WITHIN > fizz["drain_seconds"]
     assert service["Restart"] == "on-failure"
     assert service["RestartPreventExitStatus"] == "2"
-    assert "ExecReload" not in service  # SIGHUP does not reload yet
+    assert service["ExecReload"] == "/bin/kill -HUP $MAINPID"
 
 
 def test_the_service_has_files_and_no_rights(service: configparser.SectionProxy) -> None:
