@@ -37,7 +37,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fizz_gevent import __version__
-from fizz_gevent.errors import ConfigError, StartError
+from fizz_gevent.errors import CommandError, ConfigError, StartError
 
 if TYPE_CHECKING:
     from fizz_gevent.config import Config
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(f"fizz: {_one_line(str(error))}", file=sys.stderr)
         return MISUSED
-    except StartError as error:
+    except (CommandError, StartError) as error:
         print(f"fizz: {_one_line(str(error))}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:

@@ -5,6 +5,7 @@
     FizzError
     ├── ConfigError            file, key, what was expected      -> stderr, exit 2
     ├── StartError             the machine refuses               -> stderr, exit 1
+    ├── CommandError           a command cannot do its work      -> stderr, exit 1
     ├── ProtocolError          the client's mistake              -> pusher:error, it stays
     │   └── SubscriptionError  channel, type, status             -> subscription_error too
     ├── ConnectionRejected     a close code and its reason       -> pusher:error, close frame
@@ -42,6 +43,10 @@ class ConfigError(FizzError):
 
 class StartError(FizzError):
     """The server cannot start though its configuration is sound: the port is in use, say."""
+
+
+class CommandError(FizzError):
+    """A command cannot do its work: the running server is not there, or refuses."""
 
 
 class ProtocolError(FizzError):

@@ -35,7 +35,7 @@ ROOMS: dict[str, set[str]] = {
     "webhooks": {*INNER, "ports", "config", "redis", "gevent", "urllib3", "orjson"},
     "metrics": {*INNER, "ports", "config", "prometheus_client"},
     "console": {*INNER, "service", "ports", "config", "flask", "werkzeug", "orjson"},
-    "client": {"protocol", "errors", "config", "urllib3", "orjson"},
+    "client": {*INNER, "config", "urllib3", "orjson"},
 }
 
 PURE = {"errors", "application", "protocol", "channels"}
