@@ -4,6 +4,10 @@ from collections.abc import Iterable
 from typing import Protocol
 
 
+_REFUSED = -2
+"""The limit of an outbox that had to refuse a frame, until its owner cuts it."""
+
+
 class Owner(Protocol):
     """Whoever holds the socket behind an outbox."""
 
@@ -84,7 +88,9 @@ class Outbox:
 
     def finish(self, frame: bytes) -> None:
         """Queue the last frame, a close frame; from now on nothing is taken."""
-        if self.limit_bytes >= 0:
+        if self.limit_bytes == _REFUSED:  # in this very turn
+            self.cut(frame)
+        elif self.limit_bytes >= 0:
             self.limit_bytes = self.size_bytes + len(frame)
             self.put(frame)
             self.limit_bytes = -1
@@ -126,7 +132,7 @@ class Outbox:
 
     def _refuse(self) -> None:
         if self.limit_bytes >= 0:
-            self.limit_bytes = -1
+            self.limit_bytes = _REFUSED
             self.flusher.overflowing.append(self)
             self.flusher.schedule()
 

@@ -95,6 +95,16 @@ def test_an_overflow_is_told_once_and_nothing_is_taken_after_it() -> None:
     assert flusher.overflowing == [box]
 
 
+def test_a_close_in_the_turn_of_an_overflow_is_still_said() -> None:
+    box = outbox(6)
+    box.put(b"abc")
+    box.put(b"def")
+    assert not box.put(b"!")
+    box.finish(b"close")
+    assert box.waiting() == b"abcclose"
+    assert not box.put(b"x")
+
+
 def test_the_last_frame_is_taken_though_there_is_no_room() -> None:
     flusher = HandFlusher()
     box = outbox(4, flusher)
