@@ -13,9 +13,13 @@ class Holdings:
 
     Redis is always told the count, never the change, so that telling it again does no harm.
     Never yields.
+
+    Attributes:
+        presence_members: By application, users present here: once for each channel of a user.
     """
 
     def __init__(self) -> None:
+        self.presence_members: dict[str, int] = {}
         self.connections: dict[str, int] = {}
         self.subscriptions: dict[tuple[str, str], int] = {}
         self.members: dict[tuple[str, str], dict[str, _Held]] = {}
@@ -35,6 +39,8 @@ class Holdings:
         if member is not None:
             held = self.members.setdefault((app_id, channel), {})
             count = held[member.user_id].count if member.user_id in held else 0
+            if not count:
+                _change(self.presence_members, app_id, 1)
             held[member.user_id] = _Held(count + 1, member.user_info)
 
     def remove(self, app_id: str, channel: str, user_id: str | None) -> None:
@@ -45,6 +51,7 @@ class Holdings:
             members[user_id].count -= 1
             if not members[user_id].count:
                 del members[user_id]
+                _change(self.presence_members, app_id, -1)
                 if not members:
                     del self.members[app_id, channel]
 

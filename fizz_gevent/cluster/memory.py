@@ -52,6 +52,9 @@ class MemoryRegistry:
 
     Keeps no set of sockets: the channel table, in the same process, enters each subscription
     once and takes it back once.
+
+    Attributes:
+        presence_members: By application, users present: once for each channel of a user.
     """
 
     is_partial = False
@@ -60,6 +63,7 @@ class MemoryRegistry:
         return True
 
     def __init__(self) -> None:
+        self.presence_members: dict[str, int] = {}
         self._connections: dict[str, int] = {}
         self._subscriptions: dict[str, dict[str, int]] = {}
         self._presence: dict[tuple[str, str], _Present] = {}
@@ -91,6 +95,8 @@ class MemoryRegistry:
             is_first_of_user = member.user_id not in present.infos
             if is_first_of_user and max_members is not None and len(present.infos) >= max_members:
                 return None
+            if is_first_of_user:
+                self.presence_members[app_id] = self.presence_members.get(app_id, 0) + 1
             self._presence[app_id, channel] = present
             present.infos[member.user_id] = member.user_info
             present.connections[member.user_id] = present.connections.get(member.user_id, 0) + 1
@@ -126,6 +132,7 @@ class MemoryRegistry:
             return False
         del present.connections[user_id]
         del present.infos[user_id]
+        self.presence_members[app_id] -= 1
         if not present.infos:
             del self._presence[app_id, channel]
         return True

@@ -41,6 +41,7 @@ class RedisRegistry:
         self._listener = listener
         self.inbox: Inbox
         self._held = Holdings()
+        self.presence_members = self._held.presence_members
         self._views: dict[Place, PresenceView] = {}
         self._fetching: set[Place] = set()
         self._is_out_of_step = False
