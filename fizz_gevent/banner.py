@@ -42,6 +42,8 @@ def banner(config: Config, address: Address, capacity: Capacity) -> str:
             f"{_open_files(server, capacity)}, room for {capacity.connections} connections",
         ),
     ]
+    if server.metrics.enabled:
+        rows.append(("Metrics", _metrics(server)))
     lines = [f"Fizz {__version__}", "", *(f"  {name:<14} {value}" for name, value in rows)]
     if config.is_made_up and first is not None:
         lines += ["", *_made_up(config, first, address)]
@@ -112,6 +114,13 @@ def _workers(server: ServerConfig) -> str:
 def _open_files(server: ServerConfig, capacity: Capacity) -> str:
     each = "" if server.workers == 1 else " for each worker"
     return f"{capacity.open_files}{each}"
+
+
+def _metrics(server: ServerConfig) -> str:
+    host, port = server.metrics.host, server.metrics.port
+    if host.startswith("unix:"):
+        return f"/metrics on the socket {host.removeprefix('unix:')}"
+    return f"http://{_bracketed(host)}:{port}/metrics"
 
 
 def _tls(config: Config) -> str:

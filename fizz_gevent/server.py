@@ -11,7 +11,7 @@ from functools import partial
 import gevent
 from gevent.event import Event
 
-from fizz_gevent import logs
+from fizz_gevent import __version__, logs
 from fizz_gevent.api.flask_app import create_app
 from fizz_gevent.banner import Address, banner
 from fizz_gevent.certificates import load_context
@@ -23,6 +23,9 @@ from fizz_gevent.cluster.redis_cluster import RedisCluster
 from fizz_gevent.config import Config
 from fizz_gevent.errors import ConfigError
 from fizz_gevent.logs import StreamTap
+from fizz_gevent.loop_lag import LoopLag
+from fizz_gevent.metrics.reader import Reader
+from fizz_gevent.metrics_listener import FiguresTeller, MetricsListener, of_this_process
 from fizz_gevent.open_files import Capacity
 from fizz_gevent.protocol.close_codes import CloseCode
 from fizz_gevent.reload import merged, waiting_for_restart
@@ -133,12 +136,26 @@ class Server:
             server.close_timeout,
             self._listener.websocket_closed,
         )
+        self._loop_lag = LoopLag()
+        self.figures = Reader(
+            __version__,
+            self._tables,
+            self._flusher,
+            self._listener,
+            self._wiring,
+            registry,
+            self._loop_lag.seconds,
+            None if isinstance(self._cluster, MemoryCluster) else self._cluster.bus,
+            lambda: self._cluster.seconds_away == 0,
+        )
 
     def start(self) -> None:
         """Join the cluster and accept clients."""
         self._cluster.start(self._inbox)
         self._listener.start()
         gevent.spawn(self._sweep_for_ever)
+        if self.config.server.metrics.enabled:
+            gevent.spawn(self._loop_lag.measure_for_ever)
         # What exists now lives as long as the process; the collector need not look at it again,
         # and at what comes later only when a lot of it has come.
         gc.collect()
@@ -250,6 +267,8 @@ def run(
     """
     capacity = Capacity.of_this_machine(config.server.max_connections)
     server = Server(config, capacity)
+    if config.server.metrics.enabled:
+        MetricsListener(config.server.metrics, of_this_process(server.figures.read)).start()
     server.show_stream(debug)
     asked, hurried = Event(), Event()
 
@@ -288,6 +307,8 @@ def run_worker(worker: Worker) -> int:
     # a parent that is in a hurry kills.
     gevent.signal_handler(signal.SIGTERM, asked.set)
     _take_other_signals(server)
+    if worker.metrics_folder is not None:
+        FiguresTeller(worker.metrics_folder, server.figures.read).start()
     if not worker.report_ready():
         return 0
     server.start()

@@ -21,8 +21,6 @@ def warnings(config: Config) -> list[str]:
         lines.append("webhooks are configured; this version sends none")
     if config.server.max_connections_per_address is not None:
         lines.append("max_connections_per_address is set; this version has no such limit")
-    if config.server.metrics.enabled:
-        lines.append("metrics.enabled is set; this version has no metrics listener")
     return lines
 
 

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import pickle
+import shutil
 import socket
 import struct
 from collections.abc import Iterator, MutableMapping
@@ -41,6 +42,7 @@ class Inheritance:
         listener: The file of the listening socket.
         balance: The file of the counts that the workers share.
         private_redis: The folder of the parent's own Redis, if it has one.
+        metrics_folder: Where to tell figures, if anybody wants to know them.
     """
 
     index: int
@@ -49,6 +51,7 @@ class Inheritance:
     listener: int
     balance: int
     private_redis: Path | None
+    metrics_folder: Path | None = None
 
 
 def hand_over(lifeline: socket.socket, inheritance: Inheritance) -> None:
@@ -104,6 +107,7 @@ class Worker:
         self.config = self._inheritance.config
         self.index = self._inheritance.index
         self.debug = self._inheritance.debug
+        self.metrics_folder = self._inheritance.metrics_folder
         self.listener: socket.socket = gevent_socket.socket(fileno=self._inheritance.listener)
         self.listener.setblocking(False)
         self.balance = Balance(
@@ -149,6 +153,8 @@ class Worker:
         """Do what a dead parent can do no more, when this worker has finished. Yields."""
         if self._inheritance.private_redis is not None:
             private_redis.clean_up(self._inheritance.private_redis)
+        if self.metrics_folder is not None:
+            shutil.rmtree(self.metrics_folder, ignore_errors=True)
 
     def close(self) -> None:
         """Let go of what was inherited."""

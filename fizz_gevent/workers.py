@@ -7,6 +7,7 @@ ends; it replaces workers that die, passes signals on, and has the last word on 
 import contextlib
 import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import gevent
 from gevent import socket as gevent_socket
@@ -24,6 +26,8 @@ from fizz_gevent.certificates import load_context
 from fizz_gevent.cluster.private_redis import PrivateRedis, described
 from fizz_gevent.config import Config, RedisConfig
 from fizz_gevent.errors import ConfigError, FizzError, StartError
+from fizz_gevent.metrics.meeting_place import make_folder
+from fizz_gevent.metrics_listener import MetricsListener, of_workers
 from fizz_gevent.open_files import Capacity
 from fizz_gevent.reload import merged, waiting_for_restart
 from fizz_gevent.server import reload_from
@@ -57,6 +61,7 @@ class Crew:
         listener: The socket that they accept from.
         private_redis: The folder of the Redis that was started for them.
         debug: Whether they show the stream.
+        metrics_folder: Where they tell their figures, if anybody wants to know them.
     """
 
     def __init__(
@@ -66,11 +71,13 @@ class Crew:
         *,
         private_redis: PrivateRedis | None,
         debug: bool,
+        metrics_folder: Path | None = None,
     ) -> None:
         self._config = config
         self._listener = listener
         self._private_redis = private_redis
         self._debug = debug
+        self._metrics_folder = metrics_folder
         count = config.server.workers
         self._memory = open_memory(count)
         self._balance = Balance(self._memory, 0)
@@ -208,6 +215,7 @@ class Crew:
             listener=self._listener.fileno(),
             balance=self._memory,
             private_redis=None if self._private_redis is None else self._private_redis.folder,
+            metrics_folder=self._metrics_folder,
         )
         with contextlib.suppress(OSError, gevent.Timeout), gevent.Timeout(_READY_WITHIN):
             hand_over(lifeline, inheritance)
@@ -261,12 +269,23 @@ def run(
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(listen(server.host, server.port))
         address = listener.getsockname()
+        metrics_folder = None
+        if server.metrics.enabled:
+            metrics_folder = make_folder(server.run_directory)
+            stack.callback(shutil.rmtree, metrics_folder, ignore_errors=True)
+            MetricsListener(server.metrics, of_workers(metrics_folder)).start()
         redis = None
         if not server.scaling.enabled:
             redis = PrivateRedis(server.run_directory)
             redis.start()
             stack.callback(redis.stop)
-        crew = Crew(_of_a_worker(config, redis), listener, private_redis=redis, debug=debug)
+        crew = Crew(
+            _of_a_worker(config, redis),
+            listener,
+            private_redis=redis,
+            debug=debug,
+            metrics_folder=metrics_folder,
+        )
         stack.callback(crew.end)
         gevent.signal_handler(signal.SIGUSR1, crew.pass_on, signal.SIGUSR1)
         gevent.signal_handler(signal.SIGHUP, reload_from, load, crew.reload)

@@ -133,6 +133,8 @@ class MemoryRegistry:
         del present.connections[user_id]
         del present.infos[user_id]
         self.presence_members[app_id] -= 1
+        if not self.presence_members[app_id]:
+            del self.presence_members[app_id]
         if not present.infos:
             del self._presence[app_id, channel]
         return True

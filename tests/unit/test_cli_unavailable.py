@@ -6,13 +6,12 @@ import pytest
 
 from fizz_gevent import unavailable
 from fizz_gevent.application import Application, Webhook
-from fizz_gevent.config import Config, MetricsConfig, ServerConfig
+from fizz_gevent.config import Config, ServerConfig
 
 
 @pytest.mark.parametrize(
     ("settings", "word"),
     [
-        ({"server": ServerConfig(metrics=MetricsConfig(enabled=True))}, "metrics.enabled"),
         ({"server": ServerConfig(max_connections_per_address=5)}, "max_connections_per_address"),
         (
             {"applications": (Application("1", "k", "s", webhooks=(Webhook("http://a"),)),)},
