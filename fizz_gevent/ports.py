@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from fizz_gevent.application import Application
 from fizz_gevent.protocol.members import ChannelCounts, Joined, Left, Member
 
 
@@ -195,6 +196,36 @@ class EventCache(Protocol):
 
     def get(self, app_id: str, channel: str) -> CachedEvent | None:
         """The remembered event; reading does not make it last longer."""
+
+
+class WebhookSink(Protocol):
+    """Takes down what back ends may want to be told of. None of its methods yields.
+
+    Who comes and goes is no business of this port: the registry decides that, and tells itself.
+
+    Protocol: §13.
+    """
+
+    def client_event(
+        self,
+        application: Application,
+        channel: str,
+        name: str,
+        data: str,
+        *,
+        socket_id: str,
+        user_id: str | None,
+    ) -> None:
+        """A client has sent an event to a channel; ``user_id`` in presence channels."""
+
+    def cache_miss(self, application: Application, channel: str) -> None:
+        """Somebody came to a cache channel that remembers nothing."""
+
+    def cached(self, application: Application, channel: str) -> None:
+        """A cache channel remembers an event."""
+
+    def subscription_count(self, application: Application, channel: str, count: int) -> None:
+        """The subscribers of a channel are told how many they are."""
 
 
 class Tap(Protocol):

@@ -50,6 +50,11 @@ from fizz_gevent.transport.proxies import Proxies
 from fizz_gevent.transport.readers import Readers
 from fizz_gevent.transport.shared_listener import SharedListener
 from fizz_gevent.transport.websocket import Wiring
+from fizz_gevent.webhooks.backlog import Backlog
+from fizz_gevent.webhooks.http_client import PooledClient
+from fizz_gevent.webhooks.memory_backlog import MemoryBacklog
+from fizz_gevent.webhooks.sender import Sender
+from fizz_gevent.webhooks.sink import BacklogSink
 from fizz_gevent.worker import Worker
 
 _log = logging.getLogger(__name__)
@@ -60,6 +65,8 @@ _CLOSED_PER_SECOND = 500
 _SLICE_SECONDS = 0.05
 _GRACE_SECONDS = 4.0
 """Waited for the last close frames and responses after the clients were told to go."""
+
+_LEAST_DRAIN_SECONDS = 0.5
 
 
 class Server:
@@ -81,15 +88,18 @@ class Server:
         else:
             self._cluster = MemoryCluster(self._clock)
         registry, bus, cache = self._cluster.registry, self._cluster.bus, self._cluster.cache
-        counts = SubscriptionCounts(registry, bus, self._clock)
-        publisher = Publisher(cache, bus, self._clock)
+        backlog = self._furnish_webhooks()
+        self.webhooks = Sender(backlog, PooledClient(), self._tables.application)
+        sink = BacklogSink(backlog)
+        counts = SubscriptionCounts(registry, bus, self._clock, sink)
+        publisher = Publisher(cache, bus, self._clock, sink)
         watchlists = Watchlists(registry, self._clock)
         users = Users(registry, watchlists, bus, self._clock)
         self._inbox = NodeInbox(self._tables, users, watchlists, cache)
         self._readiness.seconds_without_redis = lambda: self._cluster.seconds_away
         self._sessions = Sessions(
             registry,
-            Subscriptions(registry, cache, counts, self._clock),
+            Subscriptions(registry, cache, counts, self._clock, sink),
             users,
             publisher,
             self._clock,
@@ -149,9 +159,18 @@ class Server:
             lambda: self._cluster.seconds_away == 0,
         )
 
+    def _furnish_webhooks(self) -> Backlog:
+        """Where webhooks wait; what the registry decides is told there."""
+        backlog = MemoryBacklog(self._clock, self._tables.application)
+        if isinstance(self._cluster, MemoryCluster):
+            self._cluster.registry.on_turned = backlog.turned
+            self._cluster.registry.on_moved = backlog.moved
+        return backlog
+
     def start(self) -> None:
         """Join the cluster and accept clients."""
         self._cluster.start(self._inbox)
+        self.webhooks.start()
         self._listener.start()
         gevent.spawn(self._sweep_for_ever)
         if self.config.server.metrics.enabled:
@@ -211,6 +230,7 @@ class Server:
         while self._listener.open_sockets and time.monotonic() < until:
             self._deadlines.hurry()
             gevent.sleep(_SLICE_SECONDS)
+        self.webhooks.drain(max(_LEAST_DRAIN_SECONDS, until - time.monotonic()))
         self._cluster.stop()
 
     def _send_away(self) -> None:

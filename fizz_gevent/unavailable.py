@@ -17,8 +17,6 @@ def refuse(config: Config) -> None:
 def warnings(config: Config) -> list[str]:
     """A line for each thing that is configured and has no effect in this version."""
     lines = []
-    if any(application.webhooks for application in config.applications):
-        lines.append("webhooks are configured; this version sends none")
     if config.server.max_connections_per_address is not None:
         lines.append("max_connections_per_address is set; this version has no such limit")
     return lines

@@ -44,6 +44,11 @@ class Tables:
         """The application that back ends name in the path."""
         return self._by_id.get(app_id)
 
+    def application(self, app_id: str) -> Application | None:
+        """The application of an id, as it is configured now."""
+        table = self._by_id.get(app_id)
+        return None if table is None else table.application
+
     def by_key(self, key: str, now: float) -> ChannelTable | None:
         """The application whose key is valid at ``now`` (Unix seconds)."""
         table = self._by_key.get(key)

@@ -1,6 +1,6 @@
 """A cluster of one process: the truth in dictionaries, no waiting."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from fizz_gevent.ports import CachedEvent, Clock, Inbox
 from fizz_gevent.protocol.members import ChannelCounts, Joined, Left, Member
@@ -55,6 +55,8 @@ class MemoryRegistry:
 
     Attributes:
         presence_members: By application, users present: once for each channel of a user.
+        on_turned: Told of each channel that became occupied (True) or vacant. Never yields.
+        on_moved: Told of each user who came into a presence channel (True) or left it.
     """
 
     is_partial = False
@@ -64,6 +66,8 @@ class MemoryRegistry:
 
     def __init__(self) -> None:
         self.presence_members: dict[str, int] = {}
+        self.on_turned: Callable[[str, str, bool], None] = lambda *_: None
+        self.on_moved: Callable[[str, str, str, bool], None] = lambda *_: None
         self._connections: dict[str, int] = {}
         self._subscriptions: dict[str, dict[str, int]] = {}
         self._presence: dict[tuple[str, str], _Present] = {}
@@ -104,6 +108,10 @@ class MemoryRegistry:
         subscriptions = self._subscriptions.setdefault(app_id, {})
         count = subscriptions.get(channel, 0) + 1
         subscriptions[channel] = count
+        if count == 1:
+            self.on_turned(app_id, channel, True)
+        if member is not None and is_first_of_user:
+            self.on_moved(app_id, channel, member.user_id, True)
         return Joined(count, count == 1, is_first_of_user, roster)
 
     def update(self, app_id: str, channel: str, socket_id: str, member: Member) -> Joined:
@@ -123,6 +131,10 @@ class MemoryRegistry:
             if not subscriptions:
                 del self._subscriptions[app_id]
         is_last_of_user = user_id is not None and self._leave_presence(app_id, channel, user_id)
+        if user_id is not None and is_last_of_user:
+            self.on_moved(app_id, channel, user_id, False)
+        if not count:
+            self.on_turned(app_id, channel, False)
         return Left(count, count == 0, is_last_of_user)
 
     def _leave_presence(self, app_id: str, channel: str, user_id: str) -> bool:

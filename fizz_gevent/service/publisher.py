@@ -6,7 +6,7 @@ from fizz_gevent.channels.connection import Connection
 from fizz_gevent.channels.rate_limit import TokenBucket
 from fizz_gevent.channels.table import ChannelTable
 from fizz_gevent.errors import ProtocolError
-from fizz_gevent.ports import Bus, Clock, EventCache
+from fizz_gevent.ports import Bus, Clock, EventCache, WebhookSink
 from fizz_gevent.protocol import events, frames
 from fizz_gevent.protocol.close_codes import CloseCode
 from fizz_gevent.protocol.messages import ClientEvent
@@ -17,10 +17,13 @@ from fizz_gevent.protocol.triggers import Event
 class Publisher:
     """Encodes each event once and broadcasts it; keeps what cache channels remember."""
 
-    def __init__(self, cache: EventCache, bus: Bus, clock: Clock) -> None:
+    def __init__(
+        self, cache: EventCache, bus: Bus, clock: Clock, webhooks: WebhookSink | None = None
+    ) -> None:
         self._cache = cache
         self._bus = bus
         self._clock = clock
+        self._webhooks = webhooks
 
     def publish(self, table: ChannelTable, batch: Sequence[Event]) -> None:
         """Publish what a back end has sent, in the order it gave.
@@ -42,6 +45,8 @@ class Publisher:
                 payload = events.channel_event(event.name, name, event.data)
                 if ttl is not None:
                     self._cache.put(application.app_id, name, event.data, payload, ttl)
+                    if self._webhooks is not None:
+                        self._webhooks.cached(application, name)
                 if channel is not None:
                     channel.broadcast(frames.text_frame(payload), except_socket_id=event.socket_id)
                 if bus is not None:
@@ -82,14 +87,17 @@ class Publisher:
         if len(data) > limit or (not data.isascii() and len(data.encode()) > limit):
             raise _rejected(message, f"its data is larger than {limit} bytes")
         member = connection.subscriptions[channel]
-        payload = events.channel_event(
-            name, channel, data, user_id=None if member is None else member.user_id
-        )
+        user_id = None if member is None else member.user_id
+        payload = events.channel_event(name, channel, data, user_id=user_id)
         socket_id = connection.socket_id
         table.tally.client_events += 1
         table.broadcast(channel, frames.text_frame(payload), except_socket_id=socket_id)
         if self._bus.is_shared:
             self._bus.publish(application.app_id, channel, payload, except_socket_id=socket_id)
+        if self._webhooks is not None:
+            self._webhooks.client_event(
+                application, channel, name, data, socket_id=socket_id, user_id=user_id
+            )
 
     def _spend(self, connection: Connection) -> None:
         rate = connection.table.application.max_client_events_per_second

@@ -1,7 +1,7 @@
 """Telling subscribers how many they are."""
 
 from fizz_gevent.channels.table import ChannelTable
-from fizz_gevent.ports import Bus, Clock, Registry
+from fizz_gevent.ports import Bus, Clock, Registry, WebhookSink
 from fizz_gevent.protocol import events, frames
 from fizz_gevent.protocol.names import kind_of
 
@@ -16,10 +16,13 @@ class SubscriptionCounts:
     seconds and channel in the whole cluster, and the last value always.
     """
 
-    def __init__(self, registry: Registry, bus: Bus, clock: Clock) -> None:
+    def __init__(
+        self, registry: Registry, bus: Bus, clock: Clock, webhooks: WebhookSink | None = None
+    ) -> None:
         self._registry = registry
         self._bus = bus
         self._clock = clock
+        self._webhooks = webhooks
         self._waiting: dict[tuple[str, str], _Told] = {}
 
     def changed(self, table: ChannelTable, channel: str, count: int) -> None:
@@ -52,6 +55,8 @@ class SubscriptionCounts:
         payload = events.subscription_count(channel, count)
         table.broadcast(channel, frames.text_frame(payload))
         self._bus.tell_count(table.application.app_id, channel, payload)
+        if self._webhooks is not None:
+            self._webhooks.subscription_count(table.application, channel, count)
 
 
 class _Told:

@@ -3,7 +3,7 @@
 from fizz_gevent.channels.connection import Connection
 from fizz_gevent.channels.table import ChannelTable
 from fizz_gevent.errors import SubscriptionError
-from fizz_gevent.ports import CachedEvent, Clock, EventCache, Registry
+from fizz_gevent.ports import CachedEvent, Clock, EventCache, Registry, WebhookSink
 from fizz_gevent.protocol import events, frames
 from fizz_gevent.protocol.close_codes import CloseCode
 from fizz_gevent.protocol.members import Joined, Member
@@ -20,12 +20,18 @@ class Subscriptions:
     """Lets connections into channels and out of them, and tells the others."""
 
     def __init__(
-        self, registry: Registry, cache: EventCache, counts: SubscriptionCounts, clock: Clock
+        self,
+        registry: Registry,
+        cache: EventCache,
+        counts: SubscriptionCounts,
+        clock: Clock,
+        webhooks: WebhookSink | None = None,
     ) -> None:
         self._registry = registry
         self._cache = cache
         self._counts = counts
         self._clock = clock
+        self._webhooks = webhooks
 
     def subscribe(self, connection: Connection, message: Subscribe) -> None:
         """Let a connection into a channel and answer it. May yield.
@@ -169,6 +175,8 @@ class Subscriptions:
             connection.send(events.subscription_succeeded(channel))
         if kind.is_cache:
             connection.send(events.cache_miss(channel) if cached is None else cached.payload)
+            if cached is None and self._webhooks is not None:
+                self._webhooks.cache_miss(connection.table.application, channel)
 
     def _left(
         self, table: ChannelTable, socket_id: str, channel: str, member: Member | None

@@ -171,7 +171,6 @@ apps:
     assert rows["apps.apps[0].secret"] == ["********", "own.yaml:6"]
     assert "open files" in out
     assert "'FIZZ_TLS_PASSPHRASE'" in err
-    assert "fizz: warning: webhooks are configured; this version sends none" in err
 
 
 def test_check_tells_that_start_would_make_an_application_up(

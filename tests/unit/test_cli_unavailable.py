@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from fizz_gevent import unavailable
-from fizz_gevent.application import Application, Webhook
+from fizz_gevent.application import Application
 from fizz_gevent.config import Config, ServerConfig
 
 
@@ -13,10 +13,6 @@ from fizz_gevent.config import Config, ServerConfig
     ("settings", "word"),
     [
         ({"server": ServerConfig(max_connections_per_address=5)}, "max_connections_per_address"),
-        (
-            {"applications": (Application("1", "k", "s", webhooks=(Webhook("http://a"),)),)},
-            "webhooks",
-        ),
     ],
 )
 def test_a_setting_without_effect_is_warned_of(settings: dict[str, Any], word: str) -> None:

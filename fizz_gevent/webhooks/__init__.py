@@ -1,0 +1,1 @@
+"""Telling back ends what has happened. Protocol: §13."""

@@ -1,0 +1,106 @@
+"""Where webhooks wait, from the event to the receiver's answer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from fizz_gevent.protocol.webhooks import Delivery, WebhookEvent
+
+HOLD_SECONDS = 3.0
+"""A channel that was left, or a member that went, may be back before anybody is told."""
+BATCH_SECONDS = 0.05
+MISS_SECONDS = 10.0
+"""Between two ``cache_miss`` webhooks of one channel. Protocol: §10."""
+MOST_WAITING = 100_000
+MOST_WAITING_BYTES = 64 * 1024 * 1024
+MOST_FAILED = 1000
+
+Room = Callable[[str, str], int]
+"""How many more requests may be made now for an application (its id) to a target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A request that is this node's to make.
+
+    Attributes:
+        tries: How often it has been made in vain.
+        age: Seconds since it was created.
+    """
+
+    delivery: Delivery
+    tries: int
+    age: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A request that was given up.
+
+    Attributes:
+        why: What its last try met.
+        failed_ms: When that was, in milliseconds since 1970.
+    """
+
+    delivery: Delivery
+    why: str
+    failed_ms: int
+
+
+class Backlog(Protocol):
+    """Keeps events until they are requests, and requests until they are made.
+
+    Requests of one lane are handed out one at a time, in order. Every method may raise
+    ClusterUnavailable where it may yield.
+
+    Attributes:
+        on_more: Called when there may be something to do; never yields.
+        waiting_count: How much waits here, as far as is known: events, and requests to be made.
+        dropped_count: What was refused because too much waited, or is of no webhook any more.
+    """
+
+    on_more: Callable[[], None]
+    waiting_count: int
+    dropped_count: int
+
+    def note(self, app_id: str, event: WebhookEvent) -> None:
+        """Take in an event; where too much waits it is dropped and counted. Never yields."""
+
+    def note_miss(self, app_id: str, event: WebhookEvent) -> None:
+        """Take in a ``cache_miss``, unless the channel had one a moment ago. Never yields."""
+
+    def forget_miss(self, app_id: str, channel: str) -> None:
+        """The next ``cache_miss`` of a channel counts again. Never yields."""
+
+    def advance(self) -> None:
+        """Let go what was held for long enough, and make requests of events. May yield."""
+
+    def take(self, room: Room) -> list[Taken]:
+        """Requests to make now, no more for each target than there is room. May yield."""
+
+    def seconds_to_wait(self) -> float | None:
+        """When to come again if ``on_more`` is not called before; None for never."""
+
+    def done(self, taken: Taken) -> None:
+        """A request was taken by its receiver. May yield."""
+
+    def again(self, taken: Taken, seconds: float) -> None:
+        """A request is to be made again after so many seconds. May yield."""
+
+    def give_up(self, taken: Taken, why: str) -> None:
+        """A request is not to be made any more; it is kept among the failed. May yield."""
+
+    def discard(self, taken: Taken) -> None:
+        """A request is of no webhook any more; it counts as dropped. May yield."""
+
+    def failed(self) -> list[Failed]:
+        """What was given up, the latest first; older ones are forgotten. May yield."""
+
+    def send_again(self) -> int:
+        """Put what was given up in line once more, with the time of now; how much. May yield."""
+
+    def hurry(self) -> None:
+        """This node stops: hold nothing back any more. Never yields."""
+
+    def left_here(self) -> int:
+        """How much would be lost with this process. Never yields."""

@@ -1,0 +1,238 @@
+"""The greenlets that bring webhooks to their receivers, and try again where that fails."""
+
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from urllib.parse import urlsplit
+
+import gevent
+from gevent.event import Event
+
+from fizz_gevent.application import Application
+from fizz_gevent.errors import ClusterUnavailable
+from fizz_gevent.protocol.webhooks import Delivery, webhook_of
+from fizz_gevent.webhooks.backlog import Backlog, Taken
+from fizz_gevent.webhooks.http_client import HttpClient, NotReached
+
+_log = logging.getLogger(__name__)
+
+WAITS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
+"""Seconds between tries; when these are used up there is one last try at the end."""
+LAST_TRY_AT = 285.0
+"""Seconds after which nothing is tried any more: receivers refuse what is older than 300."""
+_SLACK = 5.0
+_JITTER = 0.1
+_MOST_AT_ONCE = 16
+"""Requests to one webhook that this node makes at the same time."""
+_PAUSE = 0.5
+_POLL = 0.02
+_PATIENCE = 1.0
+_QUIET_SECONDS = 60.0
+
+
+class Sender:
+    """Makes the requests that wait in the backlog.
+
+    Args:
+        application_of: The application of an id, as it is configured now.
+
+    Attributes:
+        sent_count: Requests that were taken: the answer was 2xx.
+        failed_count: Tries that were not.
+        retried_count: Tries that were not the first of their request.
+        given_up_count: Requests that were never taken.
+    """
+
+    def __init__(
+        self,
+        backlog: Backlog,
+        client: HttpClient,
+        application_of: Callable[[str], Application | None],
+        *,
+        waits: Sequence[float] = WAITS,
+        last_try_at: float = LAST_TRY_AT,
+        most_at_once: int = _MOST_AT_ONCE,
+    ) -> None:
+        self.sent_count = 0
+        self.failed_count = 0
+        self.retried_count = 0
+        self.given_up_count = 0
+        self._backlog = backlog
+        self._client = client
+        self._application_of = application_of
+        self._waits = waits
+        self._last_try_at = last_try_at
+        self._most_at_once = most_at_once
+        self._running: dict[tuple[str, str], int] = {}
+        self._troubles: dict[tuple[str, str], _Trouble] = {}
+        self._woken = Event()
+        self._greenlet: gevent.Greenlet[[], None] | None = None
+        backlog.on_more = self._woken.set
+
+    def start(self) -> None:
+        """Begin to send, now and for ever."""
+        self._greenlet = gevent.spawn(self._send_for_ever)
+
+    def drain(self, seconds: float) -> None:
+        """This node stops: send what would be lost with it, as far as time allows. Yields."""
+        self._backlog.hurry()
+        now = time.monotonic()
+        until, tell_at = now + seconds, now + _PATIENCE
+        while (self._running or self._backlog.left_here()) and time.monotonic() < until:
+            gevent.sleep(_POLL)
+            if time.monotonic() >= tell_at:
+                tell_at = until
+                left = self._backlog.left_here()
+                _log.info("webhooks waiting: %d; at most %.0f s more for them", left, until - now)
+        left = self._backlog.left_here()
+        if left:
+            _log.error("webhooks lost, for they could not be sent in time: %d", left)
+        if self._greenlet is not None:
+            self._greenlet.kill(block=False)
+
+    @property
+    def running_count(self) -> int:
+        """Requests that are being made right now."""
+        return sum(self._running.values())
+
+    def _send_for_ever(self) -> None:
+        while True:
+            try:
+                self._woken.wait(self._backlog.seconds_to_wait())
+                self._woken.clear()
+                self._backlog.advance()
+                for taken in self._backlog.take(self._room):
+                    target = (taken.delivery.app_id, taken.delivery.target)
+                    self._running[target] = self._running.get(target, 0) + 1
+                    gevent.spawn(self._send, taken, target)
+            except ClusterUnavailable:
+                gevent.sleep(_PAUSE)
+            except Exception:
+                _log.exception("fault while webhooks were sent")
+                gevent.sleep(_PAUSE)
+
+    def _room(self, app_id: str, target: str) -> int:
+        return self._most_at_once - self._running.get((app_id, target), 0)
+
+    def _send(self, taken: Taken, target: tuple[str, str]) -> None:
+        try:
+            self._try(taken, target)
+        except ClusterUnavailable:
+            pass  # it is handed out again when nobody has said how it ended
+        except Exception:
+            _log.exception("fault while a webhook was sent")
+            with contextlib.suppress(ClusterUnavailable):
+                self._failed(taken, target, "fault", 0.0)
+        finally:
+            self._running[target] -= 1
+            if not self._running[target]:
+                del self._running[target]
+            self._woken.set()
+
+    def _try(self, taken: Taken, target: tuple[str, str]) -> None:
+        delivery = taken.delivery
+        application = self._application_of(delivery.app_id)
+        webhook = None if application is None else webhook_of(application, delivery.target)
+        if application is None or webhook is None:
+            self._backlog.discard(taken)
+            return
+        if taken.age > self._last_try_at + _SLACK:
+            self._give_up(taken, target, "waited too long behind others that failed")
+            return
+        self.retried_count += taken.tries > 0
+        started = time.monotonic()
+        try:
+            status = self._client.post(
+                webhook.url,
+                delivery.body,
+                _headers(delivery, webhook.headers),
+                allow_private=application.webhook_private_networks,
+            )
+        except NotReached as error:
+            why = str(error)
+        else:
+            if 200 <= status < 300:
+                self.sent_count += 1
+                self._backlog.done(taken)
+                self._works(target)
+                return
+            why = f"status {status}"
+        self._failed(taken, target, why, time.monotonic() - started)
+
+    def _failed(self, taken: Taken, target: tuple[str, str], why: str, seconds: float) -> None:
+        self.failed_count += 1
+        self._trouble(target).begins(target, why, self._last_try_at)
+        left = self._last_try_at - taken.age - seconds
+        if left <= 0:
+            self._give_up(taken, target, why)
+            return
+        if taken.tries < len(self._waits):
+            wait = self._waits[taken.tries] * random.uniform(1 - _JITTER, 1 + _JITTER)
+            left = min(wait, left)
+        self._backlog.again(taken, left)
+
+    def _give_up(self, taken: Taken, target: tuple[str, str], why: str) -> None:
+        self.given_up_count += 1
+        self._trouble(target).gives_up(target, why)
+        self._backlog.give_up(taken, why)
+
+    def _trouble(self, target: tuple[str, str]) -> "_Trouble":
+        trouble = self._troubles.get(target)
+        if trouble is None:
+            trouble = self._troubles[target] = _Trouble()
+        return trouble
+
+    def _works(self, target: tuple[str, str]) -> None:
+        if self._troubles.pop(target, None) is not None:
+            _log.warning("webhook %s works again", _shown(target))
+
+
+class _Trouble:
+    """Tells of a webhook that fails: once when it begins, then once a minute what was given up."""
+
+    __slots__ = ("_given_up", "_has_begun", "_told_at")
+
+    def __init__(self) -> None:
+        self._has_begun = False
+        self._given_up = 0
+        self._told_at = float("-inf")
+
+    def begins(self, target: tuple[str, str], why: str, seconds: float) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            _log.warning(
+                "webhook %s fails: %s; it is tried again for %g s", _shown(target), why, seconds
+            )
+
+    def gives_up(self, target: tuple[str, str], why: str) -> None:
+        self._given_up += 1
+        now = time.monotonic()
+        if now - self._told_at >= _QUIET_SECONDS:
+            _log.error(
+                "webhook %s: %d requests given up; the last: %s",
+                _shown(target),
+                self._given_up,
+                why,
+            )
+            self._told_at, self._given_up = now, 0
+
+
+def _headers(delivery: Delivery, configured: Mapping[str, str]) -> dict[str, str]:
+    """What is configured, and behind it what nobody may replace. Protocol: §13."""
+    own = {
+        "Content-Type": "application/json",
+        "X-Pusher-Key": delivery.key,
+        "X-Pusher-Signature": delivery.signature,
+    }
+    names = {name.lower() for name in (*own, "Content-Length", "Transfer-Encoding")}
+    others = {name: value for name, value in configured.items() if name.lower() not in names}
+    return {"User-Agent": "Fizz", **others, **own}
+
+
+def _shown(target: tuple[str, str]) -> str:
+    """An application's webhook without what may be secret in its address."""
+    app_id, name = target
+    parts = urlsplit(name.partition(" ")[2])
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path} of application {app_id}"
