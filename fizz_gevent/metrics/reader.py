@@ -86,6 +86,21 @@ class SharedBus(Protocol):
     dropped_count: int
 
 
+class Sender(Protocol):
+    """Who makes the requests of webhooks."""
+
+    sent_count: int
+    failed_count: int
+    given_up_count: int
+
+
+class Backlog(Protocol):
+    """Where webhooks wait."""
+
+    waiting_count: int
+    dropped_count: int
+
+
 @dataclass(slots=True)
 class Reader:
     """Everything in this process that has figures. Reading walks over no connection or channel.
@@ -93,6 +108,7 @@ class Reader:
     Attributes:
         bus: None where this server is alone.
         is_redis_up: Whether Redis can be reached; only asked where there is a bus.
+        webhooks: None where there are none.
     """
 
     version: str
@@ -104,6 +120,7 @@ class Reader:
     loop_lag: Counted
     bus: SharedBus | None
     is_redis_up: Callable[[], bool]
+    webhooks: tuple[Sender, Backlog] | None = None
 
     def read(self) -> Figures:
         """All figures, as they are now. Never yields."""
@@ -120,6 +137,8 @@ class Reader:
             figures.set("fizz_redis_up", int(self.is_redis_up()))
             figures.set("fizz_bus_queue_bytes", self.bus.queue_bytes)
             figures.set("fizz_bus_dropped_total", self.bus.dropped_count)
+        if self.webhooks is not None:
+            _read_webhooks(figures, *self.webhooks)
         files = open_files.count()
         if files is not None:
             figures.set("fizz_open_files", files)
@@ -152,6 +171,14 @@ class Reader:
         figures.set("fizz_messages_received_total", tally.received_messages, app_id)
         figures.set("fizz_messages_sent_total", tally.sent_messages, app_id)
         figures.set("fizz_slow_clients_total", tally.slow_clients, app_id)
+
+
+def _read_webhooks(figures: Figures, sender: Sender, backlog: Backlog) -> None:
+    figures.set("fizz_webhooks_total", sender.sent_count, "sent")
+    figures.set("fizz_webhooks_total", sender.failed_count, "failed")
+    figures.set("fizz_webhooks_total", sender.given_up_count, "given_up")
+    figures.set("fizz_webhooks_total", backlog.dropped_count, "dropped")
+    figures.set("fizz_webhook_queue", backlog.waiting_count)
 
 
 def _set_each(figures: Figures, name: str, counts: Mapping[str, int], *labels: str) -> None:
