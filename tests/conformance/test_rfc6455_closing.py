@@ -4,13 +4,12 @@ Protocol: RFC 6455 §5.5.1, §7; §4.3 and §15 of ours.
 """
 
 import json
-import socket
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.harness.eventually import eventually
-from tests.harness.pusher_client import PusherClient
+from tests.harness.narrow import narrow_client
 from tests.harness.server import FizzServer
 from tests.harness.websocket import (
     CLOSE,
@@ -20,7 +19,6 @@ from tests.harness.websocket import (
     RawWebSocket,
     close_payload,
     encode_frame,
-    websocket_target,
 )
 
 TERMINATED = (4009, "Connection terminated by the application")
@@ -183,27 +181,21 @@ def test_a_peer_that_goes_on_sending_is_cut_off_too(hasty: FizzServer) -> None:
 
 def test_a_peer_that_says_goodbye_and_reads_nothing_is_cut_off(hasty: FizzServer) -> None:
     """Protocol: §15 CLOSING: the limit holds the other way round, while the rest is being sent."""
-    narrow = socket.socket()
-    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    narrow.settimeout(10)
-    narrow.connect(hasty.address)
-    raw = RawWebSocket(narrow)
-    raw.handshake(websocket_target(hasty.app.key), host="localhost")
-    client = PusherClient(raw, hasty.app)
+    client = narrow_client(hasty)
     client.subscribe("flood")
     event = {"channel": "flood", "name": "drop", "data": "x" * 10_000}
     for _ in range(100):  # ten megabytes, more than the kernel takes for one socket
         assert hasty.api().post("/batch_events", {"batch": [event] * 10}).status == 200
     before = connection_count(hasty)
-    raw.send_frame(CLOSE, close_payload(1000))
+    client.websocket.send_frame(CLOSE, close_payload(1000))
     eventually(lambda: connection_count(hasty) == before - 1)
 
     def is_cut_off() -> bool:
         try:
-            raw.send_frame(PING)
+            client.websocket.send_frame(PING)
         except OSError:
             return True
         return False
 
     eventually(is_cut_off)
-    raw.abandon()
+    client.websocket.abandon()

@@ -14,6 +14,7 @@ import pytest
 from tests.harness.certificates import Certificate
 from tests.harness.eventually import eventually
 from tests.harness.http_socket import HttpSocket, request
+from tests.harness.narrow import narrow_socket
 from tests.harness.server import FizzServer
 from tests.harness.signing import App
 from tests.harness.websocket import WITHIN
@@ -143,10 +144,8 @@ def test_a_body_that_was_asked_for_and_does_not_come_is_408(http: HttpSocket) ->
 
 def test_answers_that_are_not_read_end_the_connection(hurried: FizzServer) -> None:
     """Somebody who asks and asks and takes nothing holds no greenlet for ever."""
-    narrow = socket.socket()
-    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    narrow = narrow_socket(hurried)
     narrow.settimeout(0.1)
-    narrow.connect(hurried.address)
     requests = UP * 1000
 
     def is_cut_off() -> bool:

@@ -1,5 +1,7 @@
 """TLS served directly, over a raw socket: the same as without, and nobody pays for others' noise.
 
+Slow readers over TLS are in ``test_transport_slow_clients.py``.
+
 Protocol: RFC 8446 §6.1, RFC 9112, RFC 6455.
 """
 
@@ -14,7 +16,6 @@ import pytest
 from tests.harness.certificates import Certificate
 from tests.harness.eventually import eventually
 from tests.harness.http_socket import HttpSocket, request
-from tests.harness.pusher_client import PusherClient
 from tests.harness.server import FizzServer
 from tests.harness.signing import App, compact
 from tests.harness.websocket import (
@@ -22,12 +23,9 @@ from tests.harness.websocket import (
     PING,
     PONG,
     TEXT,
-    WITHIN,
-    RawWebSocket,
     close_payload,
     encode_frame,
     open_socket,
-    websocket_target,
 )
 
 APP = App()
@@ -49,7 +47,6 @@ def server(
         apps=[APP.settings(ping_interval=3600, max_message_size=2_000_000)],
         server={
             "options": {"tls": {"cert": str(certificate.cert), "key": str(certificate.key)}},
-            "max_outbox_size": 50_000_000,
             "max_request_size": LARGEST,
             "close_timeout": 60,
         },
@@ -66,27 +63,6 @@ def http(server: FizzServer) -> Iterator[HttpSocket]:
 def trigger(body: bytes) -> bytes:
     target = f"{EVENTS}?{APP.signed_query('POST', EVENTS, body=body)}"
     return request("POST", target, f"Content-Length: {len(body)}", body=body)
-
-
-def batch(first: int, count: int, size: int) -> dict[str, object]:
-    """Numbered events of some size."""
-    return {
-        "batch": [
-            {"channel": "flood", "name": "drop", "data": compact([number, "x" * size])}
-            for number in range(first, first + count)
-        ]
-    }
-
-
-def narrow_client(server: FizzServer, context: ssl.SSLContext) -> PusherClient:
-    """A client whose socket takes next to nothing that it does not read."""
-    plain = socket.socket()
-    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    plain.settimeout(WITHIN)
-    plain.connect(server.address)
-    raw = RawWebSocket(context.wrap_socket(plain, server_hostname="localhost"))
-    raw.handshake(websocket_target(APP.key), host="localhost")
-    return PusherClient(raw, APP)
 
 
 def test_requests_follow_each_other_over_tls(http: HttpSocket) -> None:
@@ -141,38 +117,6 @@ def test_a_violation_is_told_over_tls(server: FizzServer) -> None:
         websocket.send_frame(0x3)
         assert websocket.recv_close()[0] == 1002
         websocket.expect_end()
-
-
-def test_a_slow_reader_gets_everything_to_the_last_byte(
-    server: FizzServer, context: ssl.SSLContext
-) -> None:
-    """What the socket did not take at once follows when it can, without any further event."""
-    slow = narrow_client(server, context)
-    slow.subscribe("flood")
-    count, size = 500, 9_000
-    with server.client() as quick:
-        quick.subscribe("flood")
-        for first in range(0, count, 10):
-            assert server.api().post("/batch_events", batch(first, 10, size)).status == 200
-            for number in range(first, first + 10):
-                assert quick.expect("drop", "flood")[0] == number
-        assert [slow.expect("drop", "flood")[0] for _ in range(count)] == list(range(count))
-        slow.ping()
-        slow.close()
-
-
-def test_a_slow_reader_gets_what_was_queued_before_the_end(
-    server: FizzServer, context: ssl.SSLContext
-) -> None:
-    """Protocol: §4.3: the close frame comes behind the rest, and not without it."""
-    slow = narrow_client(server, context)
-    slow.signin("slow")
-    slow.subscribe("flood")
-    for first in range(0, 200, 10):
-        assert server.api().post("/batch_events", batch(first, 10, 9_000)).status == 200
-    assert server.api().post("/users/slow/terminate_connections", {}).status == 200
-    assert [slow.expect("drop", "flood")[0] for _ in range(200)] == list(range(200))
-    assert slow.expect_close()[0] == 4009
 
 
 def test_a_peer_that_ends_tls_properly_is_answered(http: HttpSocket) -> None:
@@ -294,7 +238,7 @@ def test_noise_behind_a_handshake_ends_that_connection_only(
     assert server.stderr == ""
 
 
-def test_peers_that_vanish_are_forgotten(server: FizzServer, context: ssl.SSLContext) -> None:
+def test_peers_that_vanish_are_forgotten(server: FizzServer) -> None:
     """Without a close frame, without TLS's goodbye."""
     before = server.api().get("/connections").json["connections"]
     clients = [server.client() for _ in range(10)]
