@@ -4,6 +4,13 @@ Usage:
   fizz start [--host=ADDR] [--port=PORT] [--path=PREFIX] [--hostname=NAME]
              [--server=NAME] [--workers=N] [--config=FILE] [--debug]
   fizz check [--config=FILE]
+  fizz trigger CHANNEL... --event=NAME --data=JSON [--socket-id=ID]
+               [--app=ID] [--json] [--config=FILE]
+  fizz channels [PREFIX] [--app=ID] [--json] [--config=FILE]
+  fizz channel NAME [--app=ID] [--json] [--config=FILE]
+  fizz users CHANNEL [--app=ID] [--json] [--config=FILE]
+  fizz terminate USER [--app=ID] [--json] [--config=FILE]
+  fizz listen CHANNEL... [--app=ID] [--json] [--config=FILE]
   fizz version
   fizz help
   fizz --version
@@ -13,6 +20,12 @@ Commands:
   start     Run the server until it is asked to stop (SIGTERM, SIGINT).
   check     Print the effective configuration, the origin of each value, and the
             limits of this machine.
+  trigger   Publish an event to one or more channels.
+  channels  List the channels that somebody is subscribed to.
+  channel   Show one channel.
+  users     List the members of a presence channel.
+  terminate Close all connections that are signed in as a user.
+  listen    Print the events of channels as they arrive, until asked to stop.
   version   Print the version.
   help      Print this text.
 
@@ -25,10 +38,18 @@ Options:
   --workers=N      Processes that share the port; auto is one for each core.
   --config=FILE    Configuration file; what it says beats the environment.
   --debug          Show the stream of frames and requests.
+  --event=NAME     Name of the event.
+  --data=JSON      Its data; - reads it from standard input.
+  --socket-id=ID   The connection that is not to receive it.
+  --app=ID         Which application, where several are configured.
+  --json           Print JSON, for scripts; listen prints a line for each event.
   -h --help        Print this text.
   --version        Print the version.
 
-Exit codes: 0 asked to stop, 1 failed, 2 wrong usage or configuration.
+From trigger to listen, commands talk to the running server: to FIZZ_HOST, FIZZ_PORT
+and FIZZ_SCHEME where these are set, otherwise to where it is configured to listen.
+
+Exit codes: 0 done, or asked to stop, 1 failed, 2 wrong usage or configuration.
 """
 
 import os
@@ -46,6 +67,8 @@ if TYPE_CHECKING:
 FAILED = 1
 MISUSED = 2
 USAGE = __doc__
+CLIENT_COMMANDS = ("trigger", "channels", "channel", "users", "terminate", "listen")
+"""Those that talk to a running server as its applications do."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -64,6 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _start(arguments)
         if arguments["check"]:
             return _check(arguments)
+        if any(arguments[command] for command in CLIENT_COMMANDS):
+            return _talk(arguments)
     except ConfigError as error:
         print(f"fizz: {_one_line(str(error))}", file=sys.stderr)
         return MISUSED
@@ -166,6 +191,16 @@ def _check(arguments: dict[str, object]) -> int:
     credentials.refuse_development(config)
     certificates.check(config)
     return 0
+
+
+def _talk(arguments: dict[str, object]) -> int:
+    from fizz_gevent import config_file
+    from fizz_gevent.client import commands
+
+    config = config_file.load(_path(arguments), os.environ, {})
+    for notice in config.notices:
+        print(f"fizz: warning: {_one_line(notice)}", file=sys.stderr)
+    return commands.run(config, os.environ, arguments)
 
 
 def _one_line(text: str) -> str:

@@ -82,7 +82,7 @@ def test_what_is_not_refused_is_understood(words: list[str]) -> None:
 def test_options_that_are_not_given_have_no_value() -> None:
     """A default in the usage text could not be told from what somebody typed."""
     arguments = cli.parse(["start", "--port", "90"])
-    given = {name: value for name, value in arguments.items() if value not in (None, False)}
+    given = {name: value for name, value in arguments.items() if value not in (None, False, [])}
     assert given == {"start": True, "--port": "90"}
 
 
