@@ -83,19 +83,20 @@ class Figures:
         """What ``encode`` made.
 
         Raises:
-            ValueError, KeyError, TypeError: It made no such thing.
+            ValueError: It made no such thing.
         """
         parsed = json.loads(data)
-        return cls(
-            {
+        try:
+            values = {
                 name: {tuple(labels): value for labels, value in samples}
                 for name, samples in parsed["values"].items()
                 if name in METRICS
-            },
-            {
+            }
+            histograms = {
                 name: Buckets(bounds, counts, total)
                 for name, (bounds, counts, total) in parsed["histograms"].items()
                 if name in METRICS
-            },
-            parsed["resident_bytes"],
-        )
+            }
+            return cls(values, histograms, parsed["resident_bytes"])
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"these are no figures: {error!r}") from None

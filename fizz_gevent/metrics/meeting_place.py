@@ -79,7 +79,7 @@ def gather(folder: Path, seconds: float) -> tuple[dict[str, Figures], set[str]]:
         for name, connection in asked.items():
             try:
                 answers[name] = Figures.decode(_receive(connection, until))
-            except (OSError, ValueError, KeyError, TypeError):
+            except (OSError, ValueError):
                 silent.add(name)  # if it has ended, the next one who asks is refused
     return answers, silent
 
