@@ -23,6 +23,8 @@ from fizz_gevent.service.subscription_counts import SubscriptionCounts
 from fizz_gevent.service.subscriptions import Subscriptions
 from fizz_gevent.service.users import Users
 from fizz_gevent.service.watchlists import Watchlists
+from fizz_gevent.webhooks.memory_backlog import MemoryBacklog
+from fizz_gevent.webhooks.sink import BacklogSink
 from tests.harness.signing import App, compact
 from tests.unit.clockwork import HandClock, HandFlusher
 
@@ -179,11 +181,18 @@ class Node:
         self.cache = cache or MemoryEventCache(self.clock)
         bus = bus or MemoryBus()
         self.tables = Tables(applications or [application(**settings)], self.flusher)
-        self.counts = SubscriptionCounts(self.registry, bus, self.clock)
+        self.backlog = MemoryBacklog(self.clock, self.tables.application)
+        sink = BacklogSink(self.backlog)
+        if isinstance(self.registry, MemoryRegistry):
+            self.registry.on_turned, self.registry.on_moved = (
+                self.backlog.turned,
+                self.backlog.moved,
+            )
+        self.counts = SubscriptionCounts(self.registry, bus, self.clock, sink)
         self.watchlists = Watchlists(self.registry, self.clock)
-        self.subscriptions = Subscriptions(self.registry, self.cache, self.counts, self.clock)
+        self.subscriptions = Subscriptions(self.registry, self.cache, self.counts, self.clock, sink)
         self.users = Users(self.registry, self.watchlists, bus, self.clock)
-        self.publisher = Publisher(self.cache, bus, self.clock)
+        self.publisher = Publisher(self.cache, bus, self.clock, sink)
         self.directory = Directory(self.registry, self.cache)
         self.janitor = Janitor(self.tables, self.clock)
         self.sessions = Sessions(
@@ -234,6 +243,21 @@ class Node:
         names = (channels,) if isinstance(channels, str) else tuple(channels)
         event = Event(name, names, data, socket_id, ())
         self.publisher.publish(self.table(app), [event])
+
+    def webhooks(self) -> list[tuple[str, dict[str, Any]]]:
+        """What back ends were told since the last look: target and body of each request."""
+        found = []
+        self.turn()
+        self.backlog.advance()
+        while batch := self.backlog.take(lambda app_id, target: 100):
+            for taken in batch:
+                found.append((taken.delivery.target, json.loads(taken.delivery.body)))
+                self.backlog.done(taken)
+        return found
+
+    def told(self) -> list[dict[str, Any]]:
+        """The same, only the events, in order."""
+        return [event for _, body in self.webhooks() for event in body["events"]]
 
     def assert_nothing_is_left(self) -> None:
         """Nobody is here any more, and nobody is remembered."""
