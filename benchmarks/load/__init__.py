@@ -1,0 +1,1 @@
+"""The load generator: one process, one core, one event loop; started by the runner."""
