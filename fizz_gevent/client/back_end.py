@@ -12,6 +12,7 @@ import orjson
 from fizz_gevent.application import Application
 from fizz_gevent.client.address import ServerAddress
 from fizz_gevent.client.connect import open_socket, unreachable
+from fizz_gevent.client.table import plain
 from fizz_gevent.errors import CommandError
 from fizz_gevent.protocol.signatures import sign_request
 
@@ -98,7 +99,7 @@ class BackEnd:
         if response.status != 200:
             raise CommandError(
                 f"{address.url}{path} answers {response.status}:"
-                f" {_words(content) or response.reason}"
+                f" {plain(_words(content) or response.reason)}"
             )
         try:
             answer = orjson.loads(content)

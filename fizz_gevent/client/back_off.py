@@ -26,6 +26,7 @@ class BackOff:
     def __init__(self, *, noise: Callable[[], float] = random.random) -> None:
         self._noise = noise
         self._failures = 0
+        self._came_at_once = False
 
     def after(self, code: int | None, *, lasted: float) -> float:
         """Seconds to wait before the next attempt.
@@ -39,11 +40,10 @@ class BackOff:
         """
         if lasted >= _STEADY_SECONDS:
             self._failures = 0
-        failures = self._failures
+            self._came_at_once = False
+        if code is not None and 4200 <= code <= 4299 and not self._came_at_once:
+            self._came_at_once = True
+            return 0.0
+        seconds: float = min(_LONGEST_SECONDS, 2.0 ** min(self._failures, 10))
         self._failures += 1
-        if code is not None and 4200 <= code <= 4299:
-            if not failures:
-                return 0.0
-            failures -= 1
-        seconds: float = min(_LONGEST_SECONDS, 2.0 ** min(failures, 10))
         return seconds * (1 + self._noise() / 4)

@@ -6,17 +6,15 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
-
-import orjson
 
 from fizz_gevent.application import Application
 from fizz_gevent.client.address import ServerAddress, locate
 from fizz_gevent.client.back_end import Answer, BackEnd
 from fizz_gevent.client.choice import choose
-from fizz_gevent.client.conversation import Event
+from fizz_gevent.client.event_data import read_data
 from fizz_gevent.client.listener import Listener
+from fizz_gevent.client.output import EventPrinter, print_json, say
 from fizz_gevent.client.table import aligned, counted, plain
 from fizz_gevent.config import Config
 from fizz_gevent.errors import ConfigError
@@ -72,7 +70,7 @@ def _trigger(task: Task) -> None:
     body: dict[str, object] = {
         "name": event,
         "channels": channels,
-        "data": _data(task.arguments["--data"]),
+        "data": read_data(task.arguments["--data"]),
         "info": "subscription_count,user_count",
     }
     if task.arguments["--socket-id"] is not None:
@@ -183,22 +181,11 @@ def _listen(task: Task) -> None:
             f"{users[0]} and {users[1]}: a connection is signed in as one user only;"
             " listen to the other one beside this"
         )
-    width = max(map(len, channels))
-
-    def tell(event: Event) -> None:
-        if task.is_json:
-            _print_json(_line(event))
-            return
-        sender = "" if event.user_id is None else f"  (user {plain(event.user_id)})"
-        print(
-            f"{datetime.now():%H:%M:%S}  {plain(event.channel):<{width}}  {plain(event.name)}"
-            f"  {plain(event.data)}{sender}",
-            flush=True,
-        )
-
+    printer = EventPrinter(max(map(len, channels)))
+    tell = printer.as_json if task.is_json else printer.as_text
     # A supervisor asks to stop in this way; it is Ctrl+C to us.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    Listener(task.address, task.application, channels, tell=tell, say=_say).run()
+    Listener(task.address, task.application, channels, tell=tell, say=say).run()
 
 
 COMMANDS: Mapping[str, Callable[[Task], None]] = {
@@ -211,57 +198,13 @@ COMMANDS: Mapping[str, Callable[[Task], None]] = {
 }
 
 
-def _data(given: str) -> str:
-    """The data to publish: JSON as it is; other text, unless it is broken JSON, as a JSON string.
-
-    Raises:
-        ConfigError: It is not JSON and was meant to be, or is nothing at all.
-    """
-    origin = "--data"
-    if given == "-":
-        origin = "standard input"
-        try:
-            given = sys.stdin.buffer.read().decode().rstrip("\r\n")
-        except UnicodeDecodeError:
-            raise ConfigError("it is not UTF-8 text", where=origin) from None
-    text = given.strip()
-    if not text:
-        raise ConfigError("there is nothing; an event without data has --data={}", where=origin)
-    try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        if text[0] in '{["':
-            raise ConfigError(
-                f"not JSON: {error}; did the shell take the quotes away?", where=origin
-            ) from None
-        return orjson.dumps(given).decode()
-    return given
-
-
 def _printed(task: Task, answer: Answer) -> bool:
     """Print the answer where a program asked for it; tell everybody of one that is not whole."""
     if answer.is_partial:
-        _say("Redis is away: this is what one node knows by itself")
+        say("Redis is away: this is what one node knows by itself")
     if task.is_json:
-        _print_json(answer.content)
+        print_json(answer.content)
     return task.is_json
-
-
-def _print_json(value: object) -> None:
-    # JSON is UTF-8 whatever the terminal is set to.
-    sys.stdout.flush()
-    sys.stdout.buffer.write(orjson.dumps(value) + b"\n")
-    sys.stdout.buffer.flush()
-
-
-def _line(event: Event) -> dict[str, str]:
-    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    line = {"time": now, "channel": event.channel, "event": event.name, "data": event.data}
-    return line if event.user_id is None else {**line, "user_id": event.user_id}
-
-
-def _say(line: str) -> None:
-    print(f"fizz: {plain(line)}", file=sys.stderr, flush=True)
 
 
 def _objects(value: object) -> dict[str, dict[str, Any]]:

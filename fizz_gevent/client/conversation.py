@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 
 from fizz_gevent.application import Application
-from fizz_gevent.client.table import counted
+from fizz_gevent.client.table import counted, plain
 from fizz_gevent.client.websocket import Closed
 from fizz_gevent.errors import CommandError
 from fizz_gevent.protocol.names import ChannelKind, kind_of, user_of
@@ -169,7 +169,7 @@ class Conversation:
         self._refused[channel] = reason
         self._heard = reason
         if len(self._refused) == len(self._channels):
-            raise CommandError(f"{channel}: {reason}")
+            raise CommandError(plain(f"{channel}: {reason}"))
         if not is_said:
             self._say(f"{channel}: {reason}")
 

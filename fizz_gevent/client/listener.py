@@ -10,6 +10,7 @@ from fizz_gevent.client.address import ServerAddress
 from fizz_gevent.client.back_off import BackOff, is_final
 from fizz_gevent.client.connect import Unreachable
 from fizz_gevent.client.conversation import PING, Conversation, Event
+from fizz_gevent.client.table import plain
 from fizz_gevent.client.websocket import ClientWebSocket, Closed
 from fizz_gevent.errors import CommandError
 from fizz_gevent.protocol.close_codes import CloseCode
@@ -24,6 +25,7 @@ class Listener:
     Args:
         tell: Takes each event.
         say: Takes a line about how things stand.
+        connect: Opens a connection, as ``ClientWebSocket.connect``.
         pause: Waits for so many seconds.
     """
 
@@ -36,6 +38,7 @@ class Listener:
         tell: Callable[[Event], None],
         say: Callable[[str], None],
         back_off: BackOff | None = None,
+        connect: Callable[..., ClientWebSocket] = ClientWebSocket.connect,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._address = address
@@ -44,6 +47,7 @@ class Listener:
         self._tell = tell
         self._say = say
         self._back_off = back_off or BackOff()
+        self._open = connect
         self._pause = pause
 
     def run(self) -> NoReturn:
@@ -73,7 +77,7 @@ class Listener:
                 if is_final(code):
                     raise CommandError(self._refusal(end)) from None
                 if code is None and not was_established:
-                    raise Unreachable(f"{self._address.url}: {end}") from None
+                    raise Unreachable(f"{self._address.url}: {plain(str(end))}") from None
                 reason = f"connection ended ({end})"
             except Unreachable as error:
                 if not was_established:
@@ -87,7 +91,7 @@ class Listener:
 
     def _connect(self) -> ClientWebSocket:
         target = f"/app/{quote(self._application.key, safe='')}?protocol=7&client=fizz-listen"
-        return ClientWebSocket.connect(self._address, target, _origin(self._application))
+        return self._open(self._address, target, _origin(self._application))
 
     def _converse(self, websocket: ClientWebSocket) -> Conversation:
         """Wait until the connection is established; its subscriptions are then on their way."""
@@ -127,7 +131,7 @@ class Listener:
         hint = ""
         if end.code == CloseCode.TLS_REQUIRED and not self._address.is_secure:
             hint = "; FIZZ_HOST, FIZZ_PORT and FIZZ_SCHEME=https say where TLS is spoken"
-        return f"{self._address.url} closes the connection: {end}{hint}"
+        return f"{self._address.url} closes the connection: {plain(str(end))}{hint}"
 
 
 def _origin(application: Application) -> dict[str, str]:
