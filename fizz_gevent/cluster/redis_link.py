@@ -1,6 +1,5 @@
 """How to reach Redis: addresses, credentials, TLS, Sentinel; and what no further try will mend."""
 
-import contextlib
 import ssl
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -63,7 +62,12 @@ class RedisLink:
         else:
             hosts, service, settings = self._sentinel
             sentinel = Sentinel(
-                hosts, socket_timeout=self._timeout, socket_connect_timeout=self._timeout
+                hosts,
+                sentinel_kwargs={
+                    "socket_timeout": self._timeout,
+                    "socket_connect_timeout": self._timeout,
+                    "retry": Retry(NoBackoff(), 0),  # the next one is asked instead
+                },
             )
             try:
                 host, port = sentinel.discover_master(service)
@@ -92,8 +96,11 @@ class RedisLink:
                 raise self._error(f"the certificate of Redis is not accepted: {error}") from None
             return
         try:
-            with contextlib.suppress(*LOST):
-                self._check_kind(connection)
+            self._check_kind(connection)
+        except AuthenticationError as error:
+            raise self._error(f"Redis asks for credentials: {error}") from None
+        except LOST:
+            return
         finally:
             connection.disconnect()
 
