@@ -25,6 +25,8 @@ class Watchlists:
         self._clock = clock
         self._online: set[tuple[str, str]] = set()
         self._leaving: dict[tuple[str, str], Timer] = {}
+        self._asking: list[dict[tuple[str, str], bool]] = []
+        """What has been heard of users since each question that is not answered yet."""
 
     def watch(self, connection: Connection, user_ids: Iterable[str]) -> None:
         """Tell a client how each of these users is now, and from now on each change. May yield."""
@@ -33,14 +35,15 @@ class Watchlists:
             return
         table = connection.table
         app_id = table.application.app_id
-        online = self._registry.online(app_id, watched)
+        online = self._ask(app_id, watched)
         if not connection.is_open:  # it went while the registry was asked
             return
         for user_id in watched:
             if user_id in online:
                 self.came_online(table, user_id)
             elif (app_id, user_id) in self._online:
-                self.went_offline(table, user_id)
+                if not self._registry.is_partial:
+                    self.went_offline(table, user_id)
                 online.add(user_id)  # not before three seconds are over
         for user_id in watched:
             table.watchers.setdefault(user_id, {})[connection.socket_id] = connection
@@ -67,6 +70,7 @@ class Watchlists:
     def came_online(self, table: ChannelTable, user_id: str) -> None:
         """A user is signed in; the watchers here are told if they do not know. Never yields."""
         key = (table.application.app_id, user_id)
+        self._hear(key, True)
         timer = self._leaving.pop(key, None)
         if timer is not None:
             timer.cancel()
@@ -77,6 +81,7 @@ class Watchlists:
     def went_offline(self, table: ChannelTable, user_id: str) -> None:
         """A user's last signed-in connection is gone; told only if none comes back in time."""
         key = (table.application.app_id, user_id)
+        self._hear(key, False)
         if key in self._online and key not in self._leaving:
             self._leaving[key] = self._clock.later(
                 _OFFLINE_AFTER, lambda: self._is_gone(table, user_id)
@@ -87,7 +92,7 @@ class Watchlists:
         watched = tuple(table.watchers)
         if not watched:
             return
-        online = self._registry.online(table.application.app_id, watched)
+        online = self._ask(table.application.app_id, watched)
         if self._registry.is_partial:
             return
         for user_id in watched:
@@ -95,6 +100,24 @@ class Watchlists:
                 self.came_online(table, user_id)
             else:
                 self.went_offline(table, user_id)
+
+    def _ask(self, app_id: str, user_ids: tuple[str, ...]) -> set[str]:
+        """Which of these users are online; news that overtakes the answer counts. May yield."""
+        heard: dict[tuple[str, str], bool] = {}
+        self._asking.append(heard)
+        try:
+            online = self._registry.online(app_id, user_ids)
+        finally:
+            self._asking = [each for each in self._asking if each is not heard]
+        for user_id in user_ids:
+            is_online = heard.get((app_id, user_id))
+            if is_online is not None:
+                (online.add if is_online else online.discard)(user_id)
+        return online
+
+    def _hear(self, key: tuple[str, str], is_online: bool) -> None:
+        for heard in self._asking:
+            heard[key] = is_online
 
     def _is_gone(self, table: ChannelTable, user_id: str) -> None:
         key = (table.application.app_id, user_id)
