@@ -1,9 +1,8 @@
 """Routes that publish events."""
 
-from collections.abc import Mapping
-
 from flask import Blueprint
 
+from fizz_gevent.api.dispatch import Answer
 from fizz_gevent.api.gate import Gate
 from fizz_gevent.api.info import counted
 from fizz_gevent.api.request import ApiRequest
@@ -21,23 +20,25 @@ def create_blueprint(
 
     @blueprint.post("/events")
     @gate.signed
-    def trigger(back_end: BackEnd, request: ApiRequest) -> Mapping[str, object]:
+    def trigger(back_end: BackEnd, request: ApiRequest) -> Answer:
         """One event to up to 100 channels. Protocol: §12.3."""
         event = parse_trigger(request.body, back_end.application)
         back_ends.spend_events(back_end, 1)
         publisher.publish(back_end.table, (event,))
-        return {"channels": described(back_end, event)} if event.info else {}
+        return gate.marked({"channels": described(back_end, event)}) if event.info else {}
 
     @blueprint.post("/batch_events")
     @gate.signed
-    def trigger_batch(back_end: BackEnd, request: ApiRequest) -> Mapping[str, object]:
+    def trigger_batch(back_end: BackEnd, request: ApiRequest) -> Answer:
         """Up to ten events, each to one channel. Protocol: §12.4."""
         batch = parse_batch(request.body, back_end.application)
         back_ends.spend_events(back_end, len(batch))
         publisher.publish(back_end.table, batch)
         if not any(event.info for event in batch):
             return {}
-        return {"batch": [described(back_end, event)[event.channels[0]] for event in batch]}
+        return gate.marked(
+            {"batch": [described(back_end, event)[event.channels[0]] for event in batch]}
+        )
 
     def described(back_end: BackEnd, event: Event) -> dict[str, dict[str, object]]:
         if not event.info:

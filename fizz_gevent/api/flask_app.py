@@ -27,7 +27,7 @@ def create_app(
         max_request_size: Bytes of a body.
     """
     app = FizzFlask(prefix=prefix, max_request_size=max_request_size)
-    gate = Gate(back_ends)
+    gate = Gate(back_ends, directory)
     below_application = f"{prefix}/apps/<app_id>"
     for blueprint in (
         events.create_blueprint(gate, back_ends, publisher, directory),
