@@ -119,8 +119,15 @@ class Bus(Protocol):
     def terminate(self, app_id: str, user_id: str) -> None:
         """Have the other nodes close the connections of a user."""
 
-    def tell_count(self, app_id: str, channel: str, payload: bytes) -> None:
-        """Bring a ``subscription_count`` event to the other nodes; may be lost."""
+    def tell_count(self, app_id: str, channel: str, payload: bytes) -> bool:
+        """Have every node, this one too, tell its subscribers the present count.
+
+        Args:
+            payload: The event as it would be now.
+
+        Returns:
+            False where this node has to tell its own subscribers itself.
+        """
 
 
 class Inbox(Protocol):
@@ -134,19 +141,30 @@ class Inbox(Protocol):
         *,
         except_socket_id: str | None,
         position: int,
+        is_cached: bool,
     ) -> None:
         """An event of another node. ``position`` is its place among all events."""
 
     def published(self, app_id: str, channel: str, payload: bytes, position: int) -> None:
-        """An event of this node has its place now."""
+        """An event of this node, which its cache channel remembers, has its place now.
+
+        Args:
+            position: 0 where it is not known any more.
+        """
+
+    def renumbered(self) -> None:
+        """The places of events are counted from the beginning again."""
 
     def members_changed(
         self, app_id: str, channel: str, added: Iterable[Member], removed: Iterable[str]
     ) -> None:
         """Members of a presence channel have come and gone."""
 
+    def wants_counts(self, app_id: str) -> bool:
+        """Whether the application has its subscribers told how many they are."""
+
     def count_told(self, app_id: str, channel: str, payload: bytes) -> None:
-        """A ``subscription_count`` event of another node."""
+        """A ``subscription_count`` event for the subscribers here."""
 
     def user_changed(self, app_id: str, user_id: str, is_online: bool) -> None:
         """A user came online or went offline."""
@@ -176,7 +194,8 @@ class CachedEvent:
         data: The event's ``data`` string.
         payload: The whole event as it goes to a subscriber, JSON in UTF-8.
         ttl: Seconds until it is forgotten.
-        position: Its place among all events of the cluster; 0 where there is no cluster.
+        position: Its place among all events of the cluster; 0 where there is no cluster, or where
+            the place is not known.
     """
 
     data: str

@@ -122,6 +122,10 @@ class Channel:
             unwanted.add(except_socket_id)
         self._broadcast_except(unwanted, frame)
 
+    def forget_shown(self) -> None:
+        """Places among all events are counted anew; those from before mean nothing any more."""
+        self._shown = _NOTHING
+
     def _broadcast_except(self, unwanted: Container[str], frame: bytes) -> None:
         self._gathering.spread()
         outboxes = [

@@ -14,7 +14,7 @@ from fizz_gevent.cluster.commands import Commands
 from fizz_gevent.errors import ClusterUnavailable
 
 _log = logging.getLogger(__name__)
-_BEATS_PER_LEASE = 5
+_BEATS_PER_LEASE = 10
 _LONGEST_BACK_OFF = 1.0
 _REAP_SLICE = 500
 
@@ -30,9 +30,12 @@ class Membership:
         node_id: This node's name; another one each time it has been given up for dead.
         own_channel: Where on the bus this node talks to itself; stays the same.
         is_forgotten: Redis does not know the name any more.
-        position: How many events the log held when last seen.
-        synchronise: Tells Redis all that this node holds; gets whether Redis lost its data.
+        epoch: Names the present life of the data in Redis; empty before the first.
+        position: How many events had been published in this life when last seen.
+        began_at: The position from which on events are of this node's time.
+        synchronise: Tells Redis all that this node holds.
         is_out_of_step: Whether that has to be done again.
+        on_new_life: Called when Redis has lost its data, before this node tells it anything.
     """
 
     def __init__(self, commands: Commands, prefix: str, lease_seconds: float) -> None:
@@ -44,13 +47,18 @@ class Membership:
         self.is_up = False
         self.epoch = ""
         self.position = 0
+        self.began_at = 0
+        self._started_at = time.monotonic()
         self._down_since: float | None = time.monotonic()
-        self.synchronise: Callable[[bool], None] = lambda is_new_life: None
+        self.synchronise: Callable[[], None] = lambda: None
         self.is_out_of_step: Callable[[], bool] = lambda: False
+        self.on_new_life: Callable[[], None] = lambda: None
         self._commands = commands
         self._commands.on_lost = self._lost
         self._seen: dict[str, tuple[int, float]] = {}
-        self._was_up = False
+        self._looked_at = 0.0
+        self._has_told_loss = False
+        self._living: gevent.Greenlet[..., None] | None = None
 
     @property
     def seconds_down(self) -> float:
@@ -59,10 +67,13 @@ class Membership:
 
     def start(self) -> None:
         """Take part, and for ever try again."""
-        gevent.spawn(self._live)
+        self._living = gevent.spawn(self._live)
 
     def leave(self) -> None:
         """Give back the lease and all that depends on it: this node stops. Yields."""
+        if self._living is not None:
+            self._living.kill()  # or it would begin anew under another name
+        self.is_up = False
         with contextlib.suppress(ClusterUnavailable):  # its lease runs out
             self._reap(self.node_id, "")
 
@@ -89,7 +100,7 @@ class Membership:
                     gevent.sleep(self.lease_seconds / _BEATS_PER_LEASE)
                     self._beat()
                     if self.is_out_of_step():
-                        self.synchronise(False)
+                        self._synchronise()
             except ClusterUnavailable as error:
                 self._note_down(error)
             except Exception:
@@ -109,16 +120,35 @@ class Membership:
         if answer is None:
             self.node_id = _new_node_id()
             answer = self._commands.script("enter", self.node_id, secrets.token_hex(8))
+            if not self.epoch:
+                # Redis may have come after this node and its clients, with events in between.
+                life_seconds = int(answer[2]) / 1000
+                is_younger = life_seconds < time.monotonic() - self._started_at
+                self.began_at = 0 if is_younger else int(answer[1])
         self.is_forgotten = False
-        epoch, self.position = answer[0].decode(), int(answer[1])
-        is_new_life = self.epoch not in ("", epoch)
-        self.epoch = epoch
-        self.synchronise(is_new_life)
+        before, self.epoch = self.epoch, answer[0].decode()
+        self.position = int(answer[1])
+        if before not in ("", self.epoch):
+            self.on_new_life()
+        self._synchronise()
         self.is_up = True
         self._down_since = None
-        if self._was_up:
+        if self._has_told_loss:
+            self._has_told_loss = False
             _log.warning("Redis is back")
-        self._was_up = True
+
+    def _synchronise(self) -> None:
+        """Tell Redis everything, which may take longer than a lease, and live meanwhile."""
+        beating = gevent.spawn(self._only_beat)
+        try:
+            self.synchronise()
+        finally:
+            beating.kill(block=False)
+
+    def _only_beat(self) -> None:
+        while True:
+            gevent.sleep(self.lease_seconds / _BEATS_PER_LEASE)
+            self._commands.begin_script("beat", self.node_id, self.own_channel)
 
     def _beat(self) -> None:
         answer = self._commands.script("beat", self.node_id, self.own_channel)
@@ -129,6 +159,9 @@ class Membership:
             raise ClusterUnavailable("Redis has lost its data")
         self.position = int(answer[1])
         now = time.monotonic()
+        if now - self._looked_at > self.lease_seconds / 2:
+            self._seen.clear()  # this node was frozen, or busy: it has not seen what they did
+        self._looked_at = now
         alive: dict[str, tuple[int, float]] = {}
         for node, heartbeat in zip(answer[2::2], answer[3::2], strict=True):
             name, count = node.decode(), int(heartbeat)
@@ -155,6 +188,8 @@ class Membership:
     def _note_down(self, error: BaseException) -> None:
         if self._down_since is None:
             self._down_since = time.monotonic()
+        if not self._has_told_loss:
+            self._has_told_loss = True
             _log.warning("Redis is away: %s; going on with what this node knows", error)
         self.is_up = False
 

@@ -43,8 +43,8 @@ class MemoryBus:
     def terminate(self, app_id: str, user_id: str) -> None:
         pass
 
-    def tell_count(self, app_id: str, channel: str, payload: bytes) -> None:
-        pass
+    def tell_count(self, app_id: str, channel: str, payload: bytes) -> bool:
+        return False
 
 
 class MemoryRegistry:

@@ -31,13 +31,15 @@ class PresenceView:
     Attributes:
         infos: ``user_id`` to ``user_info``.
         latest: The number of the transition up to which this is known.
+        heard: The number of the newest transition that came, taken over or not.
     """
 
-    __slots__ = ("_provisional", "_unconfirmed", "infos", "latest")
+    __slots__ = ("_provisional", "_unconfirmed", "heard", "infos", "latest")
 
     def __init__(self) -> None:
         self.infos: dict[str, bytes] = {}
         self.latest = -1
+        self.heard = -1
         self._provisional: set[str] = set()
         self._unconfirmed: set[str] | None = None
 
@@ -75,6 +77,7 @@ class PresenceView:
         """
         if transition.latest <= self.latest:
             return NO_CHANGE
+        self.heard = max(self.heard, transition.latest)
         if transition.previous != self.latest and not (
             # An empty channel has no row to follow on; whatever comes first begins one.
             transition.previous == 0 and not self.infos
@@ -119,7 +122,7 @@ class PresenceView:
 
     def restart(self) -> None:
         """Redis has lost its data: number from the beginning, and believe in no absence for now."""
-        self.latest = -1
+        self.latest = self.heard = -1
         if self._unconfirmed is None:
             self._unconfirmed = set()
 

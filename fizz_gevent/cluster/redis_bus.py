@@ -15,6 +15,7 @@ from fizz_gevent.cluster.redis_listener import RedisListener
 from fizz_gevent.cluster.redis_registry import RedisRegistry
 from fizz_gevent.errors import ClusterUnavailable
 from fizz_gevent.ports import Inbox
+from fizz_gevent.protocol import events
 from fizz_gevent.protocol.envelope import (
     CountTold,
     EnvelopeError,
@@ -22,7 +23,6 @@ from fizz_gevent.protocol.envelope import (
     Mark,
     Transition,
     UserChange,
-    count_told,
     event_body,
     parse,
 )
@@ -34,6 +34,9 @@ _RETRY_SECONDS = 0.2
 _ROOM_SECONDS = 0.02
 _ROOM_TRIES = 250
 _OVERHEAD_BYTES = 200
+
+_Queued = tuple[int, str, bytes, str, int]
+"""Counter, bus channel, message, key in the cache or ``""``, milliseconds to live."""
 
 
 class RedisBus:
@@ -70,14 +73,14 @@ class RedisBus:
         self._membership = membership
         self._listener = listener
         self._registry = registry
-        self.inbox: Inbox
+        self._inbox: Inbox
         self._queue_size = queue_size
         self._replay_size = replay_size
         # Stays the same while the node's name in the membership may change, so that an event
         # sent again after trouble is known for what it is.
         self._publisher_id = secrets.token_hex(8)
         self._counter = 0
-        self._queue: deque[tuple[int, str, bytes, str, int]] = deque()
+        self._queue: deque[_Queued] = deque()
         self._queued = Event()
         self._position = -1
         self._epoch = ""
@@ -86,8 +89,9 @@ class RedisBus:
         listener.on_message = self.received
         listener.on_restored = self._catch_up
 
-    def start(self) -> None:
+    def start(self, inbox: Inbox) -> None:
         """Begin to publish what is queued."""
+        self._inbox = inbox
         gevent.spawn(self._send_for_ever)
 
     # Outwards
@@ -117,11 +121,15 @@ class RedisBus:
         name = f"{self._membership.prefix}:all"
         self._enqueue(name, None, f"{app_id} {user_id}".encode(), "", 0)
 
-    def tell_count(self, app_id: str, channel: str, payload: bytes) -> None:
-        """Bring a ``subscription_count`` event to the other nodes, if they can be reached now."""
-        self._commands.begin(
-            ("PUBLISH", self._listener.name_of(app_id, channel), count_told(payload))
-        )
+    def tell_count(self, app_id: str, channel: str, payload: bytes) -> bool:
+        """Have a channel's present count told on every node, if they can be reached now.
+
+        Never yields.
+        """
+        if not (self._membership.is_up and self._listener.is_up):
+            return False
+        self._commands.begin_script("tell_count", app_id, channel)
+        return True
 
     def flush(self, seconds: float) -> None:
         """Wait until all is published, or time is up: this node stops. Yields."""
@@ -143,7 +151,9 @@ class RedisBus:
                 )
             return
         self._counter += 1
-        body = event_body(self._publisher_id, self._counter, except_socket_id, payload)
+        body = event_body(
+            self._publisher_id, self._counter, except_socket_id, payload, is_cached=bool(key)
+        )
         self._queue.append((self._counter, name, body, key, ttl))
         self.queue_bytes += size
         self._queued.set()
@@ -162,20 +172,26 @@ class RedisBus:
             for index in range(count):
                 arguments += self._queue[index]
             try:
-                self._commands.script("publish", *arguments)
+                positions: list[int] = self._commands.script("publish", *arguments)
             except ClusterUnavailable:
                 gevent.sleep(_RETRY_SECONDS)
                 continue
-            for _ in range(count):
-                body = self._queue.popleft()[2]
-                payload_bytes = len(body) - body.index(b"\n") - 1
-                self.queue_bytes -= payload_bytes + _OVERHEAD_BYTES
+            for position in positions:
+                self._published(self._queue.popleft(), position)
             if self._is_dropping and self.queue_bytes < self._queue_size // 2:
                 self._is_dropping = False
                 _log.warning(
                     "the queue to Redis has room again; %d events were dropped in all",
                     self.dropped_count,
                 )
+
+    def _published(self, queued: "_Queued", position: int) -> None:
+        _, name, body, key, _ = queued
+        payload = body[body.index(b"\n") + 1 :]
+        self.queue_bytes -= len(payload) + _OVERHEAD_BYTES
+        place = self._listener.place_of(name)
+        if key and place is not None:
+            self._inbox.published(*place, payload, position)
 
     # Inwards
 
@@ -190,9 +206,9 @@ class RedisBus:
                 case Transition() if place is not None:
                     self._registry.transition(*place, envelope)
                 case CountTold() if place is not None:
-                    self.inbox.count_told(*place, envelope.payload)
+                    self._count_told(*place, envelope.count)
                 case UserChange(app_id, user_id, is_online):
-                    self.inbox.user_changed(app_id, user_id, is_online)
+                    self._inbox.user_changed(app_id, user_id, is_online)
                 case Mark() if envelope.epoch == self._epoch:
                     self._position = max(self._position, envelope.position)
                 case _:
@@ -208,19 +224,22 @@ class RedisBus:
             return  # read from the log already
         self._latest[event.node_id] = event.counter
         if event.node_id == self._publisher_id:
-            if place is not None:
-                self.inbox.published(*place, event.payload, event.position)
             return
         if place is None:
             app_id, _, user_id = event.payload.decode().partition(" ")
-            self.inbox.terminate(app_id, user_id)
+            self._inbox.terminate(app_id, user_id)
         else:
-            self.inbox.deliver(
+            self._inbox.deliver(
                 *place,
                 event.payload,
                 except_socket_id=event.except_socket_id,
                 position=event.position,
+                is_cached=event.is_cached,
             )
+
+    def _count_told(self, app_id: str, channel: str, count: int) -> None:
+        if self._inbox.wants_counts(app_id):
+            self._inbox.count_told(app_id, channel, events.subscription_count(channel, count))
 
     def _catch_up(self) -> None:
         """Read from the log what was published while nobody listened here. Yields.
@@ -232,10 +251,14 @@ class RedisBus:
         if not membership.is_up:
             raise ClusterUnavailable("Redis is not greeted yet")
         if not self._epoch:
-            self._position = membership.position  # what is older was before this node's time
-        elif self._epoch != membership.epoch or membership.position < self._position:
+            self._position = membership.began_at  # what is older was before this node's time
+        elif self._epoch != membership.epoch:
             self._position = 0  # another life of the data, of which nothing has been seen yet
             self._listener.forget_starts()
+        elif membership.position < self._position:
+            # Another Redis has taken over, which did not get all that the one before it had. What
+            # it has got since then may be anything; what was seen already is known by its counter.
+            self._position = max(0, membership.position - self._replay_size)
         self._epoch = membership.epoch
         log = f"{membership.prefix}:log"
         while True:
@@ -260,12 +283,12 @@ class RedisBus:
                     self.received(name, fields[3])
             self._wait_for_room()
         self._registry.refresh()
-        self.inbox.refresh_users()
+        self._inbox.refresh_users()
 
     def _wait_for_room(self) -> None:
         """Let clients read what was replayed, those that do; yields."""
         gevent.sleep(0)
         for _ in range(_ROOM_TRIES):
-            if not self.inbox.is_congested():
+            if not self._inbox.is_congested():
                 return
             gevent.sleep(_ROOM_SECONDS)

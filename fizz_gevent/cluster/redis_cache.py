@@ -32,10 +32,17 @@ class RedisEventCache:
         self._note(app_id, channel, payload, _NOT_PLACED, ttl)
 
     def note(self, app_id: str, channel: str, payload: bytes, position: int, ttl: float) -> None:
-        """Note an event that the bus has brought, or the place of one published from here."""
+        """Note an event that the bus has brought, or the place of one published from here.
+
+        Args:
+            position: 0 where it is not known: then whatever Redis has is newer.
+        """
         noted = self._noted.get((app_id, channel))
-        if noted is not None and noted[2] == _NOT_PLACED and noted[1] != payload:
-            return  # something newer is on its way from here
+        if noted is not None:
+            if noted[2] == _NOT_PLACED and noted[1] != payload:
+                return  # something newer is on its way from here
+            if position < noted[2] < _NOT_PLACED:
+                return
         self._note(app_id, channel, payload, position, ttl)
 
     def get(self, app_id: str, channel: str) -> CachedEvent | None:
@@ -54,10 +61,16 @@ class RedisEventCache:
                 return _event(payload, max(0.0, int(answer[1]) / 1000), position)
         if noted is None or noted[0] <= now:
             return None
-        if answer is not None and answer[0] is None and noted[2] != _NOT_PLACED:
+        if answer is not None and answer[0] is None and 0 < noted[2] < _NOT_PLACED:
             return None  # Redis has forgotten it in the meantime
         until, payload, position = noted
         return _event(payload, until - now, 0 if position == _NOT_PLACED else position)
+
+    def renumber(self) -> None:
+        """Redis has lost its data: whatever it learns from now on is newer. Never yields."""
+        for key, (until, payload, position) in self._noted.items():
+            if position != _NOT_PLACED:
+                self._noted[key] = until, payload, 0
 
     def sweep(self) -> None:
         """Forget what is too old. Never yields."""

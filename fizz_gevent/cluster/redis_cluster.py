@@ -1,7 +1,5 @@
 """A node's part in a cluster over Redis: everything that talks to Redis, put together."""
 
-import logging
-
 from fizz_gevent.cluster.commands import Commands
 from fizz_gevent.cluster.membership import Membership
 from fizz_gevent.cluster.redis_bus import RedisBus
@@ -12,7 +10,6 @@ from fizz_gevent.cluster.redis_registry import RedisRegistry
 from fizz_gevent.config import ScalingConfig
 from fizz_gevent.ports import Clock, Inbox
 
-_log = logging.getLogger(__name__)
 _FLUSH_SECONDS = 2.0
 
 
@@ -48,17 +45,29 @@ class RedisCluster:
 
     def start(self, inbox: Inbox) -> None:
         """Take part in the cluster as soon as Redis can be reached."""
-        self.registry.inbox = self.bus.inbox = inbox
+        self.registry.start(inbox)
         self._membership.synchronise = self.registry.synchronise
         self._membership.is_out_of_step = lambda: self.registry.is_out_of_step
+        self._membership.on_new_life = lambda: self._begin_again(inbox)
         self._membership.start()
         self._listener.start()
-        self.bus.start()
+        self.bus.start(inbox)
 
     def stop(self) -> None:
         """Publish what waits, and give back all that this node holds. Yields."""
         self.bus.flush(_FLUSH_SECONDS)
         self._membership.leave()
+
+    def _begin_again(self, inbox: Inbox) -> None:
+        """Redis has lost its data, and numbers events and transitions from the beginning.
+
+        Nothing that is on its way from before may be heard any more, so the listener begins again
+        too; what it misses it reads from the new log. Never yields.
+        """
+        self._listener.drop()
+        self.registry.begin_again()
+        self.cache.renumber()
+        inbox.renumbered()
 
     @property
     def seconds_away(self) -> float:

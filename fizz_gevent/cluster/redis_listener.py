@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
-from gevent.event import AsyncResult
+from gevent.event import AsyncResult, Event
+from gevent.lock import BoundedSemaphore
 from redis.connection import ConnectionInterface
 
 from fizz_gevent.cluster.redis_link import LOST, RedisLink
@@ -21,6 +22,8 @@ _UNWATCH_SECONDS = 2.0
 """Kept a while after the last subscriber went: pages reload, and rooms fill again."""
 _LONGEST_BACK_OFF = 1.0
 _MOST_AT_ONCE = 500
+_MOST_IN_A_ROW = 100
+_SETTLES_WITHIN = 2.0
 
 
 class RedisListener:
@@ -51,6 +54,11 @@ class RedisListener:
         self._attempts = 0
         self._has_told_loss = False
         self._asked: list[str] = []
+        self._is_catching_up = False
+        self._settled = Event()
+        """There is no connection, or one that has caught up."""
+        self._settled.set()
+        self._sending = BoundedSemaphore()
 
     @property
     def seconds_down(self) -> float:
@@ -69,6 +77,8 @@ class RedisListener:
             ClusterUnavailable: The link is down; the channel is heard when it is back.
         """
         name = self.name_of(app_id, channel)
+        if not self._settled.is_set():
+            self._settled.wait(_SETTLES_WITHIN)
         timer = self._unwanted.pop(name, None)
         if timer is not None:
             timer.kill(block=False)
@@ -145,38 +155,54 @@ class RedisListener:
         connection = self._link.connect()
         self._heard_at = time.monotonic()
         self._connection = connection
+        self._settled.clear()
         self._asked.clear()
         names = [*self._own_channels(), *self._wanted]
-        for position in range(0, len(names), _MOST_AT_ONCE):
-            connection.send_command("SUBSCRIBE", *names[position : position + _MOST_AT_ONCE])
-        missing = len(names)
+        self._send("SUBSCRIBE", names)
+        pending = set(names)
         early: list[tuple[str, bytes]] = []
-        while missing:
-            answer = connection.read_response(disable_decoding=True)
-            self._heard_at = time.monotonic()
-            if answer[0] == b"subscribe":
-                missing -= 1
-                self._confirm(answer[1].decode())
-            elif answer[0] == b"message":
-                early.append((answer[1].decode(), answer[2]))
-        self.on_restored()
+        while pending:
+            self._await_confirmations(connection, pending, early)
+            self._is_catching_up = True
+            try:
+                self.on_restored()
+            finally:
+                self._is_catching_up = False
+            # What was asked for while that went on may have missed something between.
+            pending = {name for name, confirmed in self._wanted.items() if not confirmed.ready()}
+        self._heard_at = time.monotonic()
         if self._has_told_loss:
             self._has_told_loss = False
             _log.warning("the bus is up again")
         self.is_up = True
+        self._settled.set()
         self._down_since = None
         self._attempts = 0
         for name, message in early:
             self.on_message(name, message)
         while True:
-            # Blocks for as long as nothing comes: the watchdog ends a silence, no time limit does.
-            answer = connection.read_response(disable_decoding=True, timeout=None)
+            for _ in range(_MOST_IN_A_ROW):
+                # Blocks for as long as nothing comes: the watchdog ends a silence, no time limit.
+                answer = connection.read_response(disable_decoding=True, timeout=None)
+                self._heard_at = time.monotonic()
+                if answer[0] == b"message":
+                    self.on_message(answer[1].decode(), answer[2])
+                elif answer[0] == b"subscribe":
+                    self._confirm(answer[1].decode())
+            gevent.sleep(0)  # while there is more to read, reading never yields
+
+    def _await_confirmations(
+        self, connection: ConnectionInterface, names: set[str], early: list[tuple[str, bytes]]
+    ) -> None:
+        while names:
+            answer = connection.read_response(disable_decoding=True)
             self._heard_at = time.monotonic()
-            kind = answer[0]
-            if kind == b"message":
-                self.on_message(answer[1].decode(), answer[2])
-            elif kind == b"subscribe":
-                self._confirm(answer[1].decode())
+            if answer[0] == b"subscribe":
+                name = answer[1].decode()
+                names.discard(name)
+                self._confirm(name)
+            elif answer[0] == b"message":
+                early.append((answer[1].decode(), answer[2]))
 
     def _confirm(self, name: str) -> None:
         confirmed = self._wanted.get(name)
@@ -189,6 +215,7 @@ class RedisListener:
             self._down_since = time.monotonic()
         self.is_up = False
         self._connection = None
+        self._settled.set()
         self._asked.clear()
         for name, confirmed in list(self._wanted.items()):
             self._wanted[name] = AsyncResult()
@@ -208,20 +235,26 @@ class RedisListener:
             self._send("UNSUBSCRIBE", [name])
 
     def _send(self, command: str, arguments: list[str]) -> None:
-        connection = self._connection
-        if connection is None or (not arguments and command != "PING"):
+        if not arguments and command != "PING":
             return
-        try:
-            connection.send_packed_command(
-                connection.pack_command(command, *arguments), check_health=False
-            )
-        except LOST:
-            self.drop()
+        with self._sending:
+            connection = self._connection
+            if connection is None:
+                return
+            try:
+                for position in range(0, max(1, len(arguments)), _MOST_AT_ONCE):
+                    some = arguments[position : position + _MOST_AT_ONCE]
+                    connection.send_packed_command(
+                        connection.pack_command(command, *some), check_health=False
+                    )
+            except LOST:
+                if connection is self._connection:
+                    self.drop()
 
     def _watch_over(self) -> None:
         while True:
             gevent.sleep(_PING_SECONDS)
-            if self._connection is None:
+            if self._connection is None or self._is_catching_up:
                 continue
             if time.monotonic() - self._heard_at > _SILENCE_SECONDS:
                 _log.warning("the bus is silent: Redis does not answer")

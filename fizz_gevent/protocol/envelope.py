@@ -1,13 +1,13 @@
 """What nodes say to each other: a header line, then payload bytes untouched.
 
 ===========================================  =====================================================
-``E <n> <node> <counter> <except>``          an event, ready for subscribers; ``n`` is its place in
+``E <n> <node> <counter> <except> <c or ->`` an event, ready for subscribers; ``n`` is its place in
                                              the log, ``counter`` counts the node's own, ``except``
-                                             is a socket_id or ``-``
+                                             is a socket_id or ``-``; with ``c`` it is cached
 ``P <previous> <latest> <+ or -> <length>``  a presence transition; the body is the user_id, of
                                              that many bytes, then for ``+`` the user_info
 ``U <+ or -> <app>``                         a user came online or went offline; the body is the id
-``C``                                        a ``subscription_count`` event, ready for subscribers
+``C <count>``                                how many subscriptions the channel has
 ``M <n> <epoch>``                            how far the log has come; a node's note to itself
 ===========================================  =====================================================
 
@@ -31,6 +31,7 @@ class EventEnvelope:
     Attributes:
         position: Its place in the log of all events.
         counter: Counts the events of this node, from 1; never goes back.
+        is_cached: The channel remembers it.
     """
 
     position: int
@@ -38,6 +39,7 @@ class EventEnvelope:
     counter: int
     except_socket_id: str | None
     payload: bytes
+    is_cached: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,9 @@ class UserChange:
 
 @dataclass(frozen=True, slots=True)
 class CountTold:
-    """A ``subscription_count`` event for the subscribers of a channel."""
+    """How many subscriptions a channel has, for its subscribers."""
 
-    payload: bytes
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +85,22 @@ class Mark:
 Envelope = EventEnvelope | Transition | UserChange | CountTold | Mark
 
 
-def event_body(node_id: str, counter: int, except_socket_id: str | None, payload: bytes) -> bytes:
+def event_body(
+    node_id: str,
+    counter: int,
+    except_socket_id: str | None,
+    payload: bytes,
+    *,
+    is_cached: bool = False,
+) -> bytes:
     """An event without its position, which the script that publishes it puts in front."""
-    return b"%b %d %b\n%b" % (
+    return b"%b %d %b %b\n%b" % (
         node_id.encode(),
         counter,
         (except_socket_id or "-").encode(),
+        b"c" if is_cached else b"-",
         payload,
     )
-
-
-def count_told(payload: bytes) -> bytes:
-    """A ``subscription_count`` event as a message."""
-    return b"C\n" + payload
 
 
 def parse(message: bytes) -> Envelope:
@@ -107,24 +112,25 @@ def parse(message: bytes) -> Envelope:
     header, newline, body = message.partition(b"\n")
     try:
         match header.decode("ascii").split(" ") if newline else ():
-            case ["E", position, node_id, counter, except_socket_id]:
+            case ["E", position, node_id, counter, except_socket_id, "c" | "-" as cached]:
                 return EventEnvelope(
                     int(position),
                     node_id,
                     int(counter),
                     None if except_socket_id == "-" else except_socket_id,
                     body,
+                    cached == "c",
                 )
-            case ["P", previous, latest, sign, length] if sign in "+-":
+            case ["P", previous, latest, "+" | "-" as sign, length]:
                 size = int(length)
-                if size > len(body):
+                if not 0 < size <= len(body):
                     raise EnvelopeError("a transition is cut")
                 info = (body[size:] or b"{}") if sign == "+" else None
                 return Transition(int(previous), int(latest), body[:size].decode(), info)
-            case ["U", sign, app_id] if sign in "+-":
+            case ["U", "+" | "-" as sign, app_id]:
                 return UserChange(app_id, body.decode(), sign == "+")
-            case ["C"]:
-                return CountTold(body)
+            case ["C", count]:
+                return CountTold(int(count))
             case ["M", position, epoch]:
                 return Mark(int(position), epoch)
     except ValueError:

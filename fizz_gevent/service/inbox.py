@@ -6,7 +6,6 @@ from fizz_gevent.channels.tables import Tables
 from fizz_gevent.ports import ClusterCache
 from fizz_gevent.protocol import events, frames
 from fizz_gevent.protocol.members import Member
-from fizz_gevent.protocol.names import kind_of
 from fizz_gevent.service.users import Users
 from fizz_gevent.service.watchlists import Watchlists
 
@@ -30,12 +29,13 @@ class NodeInbox:
         *,
         except_socket_id: str | None,
         position: int,
+        is_cached: bool,
     ) -> None:
         """Broadcast another node's event here. Never yields."""
         table = self._tables.by_id(app_id)
         if table is None:
             return
-        if kind_of(channel).is_cache:
+        if is_cached:
             ttl = table.application.cache_ttl
             self._cache.note(app_id, channel, payload, position, ttl)
         found = table.channels.get(channel)
@@ -47,8 +47,14 @@ class NodeInbox:
     def published(self, app_id: str, channel: str, payload: bytes, position: int) -> None:
         """Note where an event of this node stands among all. Never yields."""
         table = self._tables.by_id(app_id)
-        if table is not None and kind_of(channel).is_cache:
+        if table is not None:
             self._cache.note(app_id, channel, payload, position, table.application.cache_ttl)
+
+    def renumbered(self) -> None:
+        """Forget who was shown which place among all events. Never yields."""
+        for table in self._tables:
+            for channel in table.channels.values():
+                channel.forget_shown()
 
     def members_changed(
         self, app_id: str, channel: str, added: Iterable[Member], removed: Iterable[str]
@@ -62,8 +68,13 @@ class NodeInbox:
         for member in added:
             table.broadcast(channel, frames.text_frame(events.member_added(channel, member)))
 
+    def wants_counts(self, app_id: str) -> bool:
+        """Whether the application has its subscribers told how many they are. Never yields."""
+        table = self._tables.by_id(app_id)
+        return table is not None and table.application.subscription_counts
+
     def count_told(self, app_id: str, channel: str, payload: bytes) -> None:
-        """Broadcast a count that another node has worded. Never yields. Protocol: §11."""
+        """Broadcast how many subscribers a channel has. Never yields. Protocol: §11."""
         table = self._tables.by_id(app_id)
         if table is not None:
             table.broadcast(channel, frames.text_frame(payload))

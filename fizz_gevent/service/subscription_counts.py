@@ -53,8 +53,9 @@ class SubscriptionCounts:
 
     def _tell(self, table: ChannelTable, channel: str, count: int) -> None:
         payload = events.subscription_count(channel, count)
-        table.broadcast(channel, frames.text_frame(payload))
-        self._bus.tell_count(table.application.app_id, channel, payload)
+        # Told by the cluster, counts of several nodes come to all in one order, the newest last.
+        if not self._bus.tell_count(table.application.app_id, channel, payload):
+            table.broadcast(channel, frames.text_frame(payload))
         if self._webhooks is not None:
             self._webhooks.subscription_count(table.application, channel, count)
 

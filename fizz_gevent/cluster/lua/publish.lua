@@ -8,17 +8,19 @@
 -- Channels: as given, each P:e:<app>:<channel> or P:all
 -- ARGV: P, publisher, replay size, then for each event: counter, channel on the bus, message,
 --       cache key or '', milliseconds to live
--- Answers: n after the last event
+-- Answers: n of each event, 0 for one that was passed over
 local p, size = ARGV[1], ARGV[3]
 local mine = p .. ':sent:' .. ARGV[2]
 local sent = tonumber(redis.call('GET', mine) or '0')
 local n = tonumber(redis.call('GET', p .. ':n') or '0')
-local before = n
+local before, answer = n, {}
 for i = 4, #ARGV, 5 do
   local counter = tonumber(ARGV[i])
+  answer[#answer + 1] = 0
   if counter > sent then
     sent = counter
     n = n + 1
+    answer[#answer] = n
     local message = 'E ' .. n .. ' ' .. ARGV[i + 2]
     redis.call('XADD', p .. ':log', 'MAXLEN', '~', size, n .. '-0', 'c', ARGV[i + 1], 'm', message)
     redis.call('PUBLISH', ARGV[i + 1], message)
@@ -32,4 +34,4 @@ if n > before then
   redis.call('SET', p .. ':n', n)
   redis.call('SET', mine, sent, 'EX', 86400)
 end
-return n
+return answer

@@ -6,7 +6,8 @@
 --   P:g            string: number of the latest transition of any channel
 --   P:c, P:s:<app>, P:u:<app>, P:m:, P:k:, P:q:<app>:<channel>   as in the scripts that hold
 --   P:h:<node>:c, :s, :m, :u   what the node held
--- Channels: P:e:<app>:<channel> for each member that is gone, P:all for each user
+-- Channels: P:e:<app>:<channel> for each member that is gone and for each count that is another,
+--           P:all for each user
 -- ARGV: P, node, heartbeat or '' for a node that leaves by itself or is dead already, slice
 -- Answers: 1 while something is left, 0 when nothing is, -1 where the node lives;
 --          then what changed: kind ('m', 's' or 'u'), app, channel or '', user or '', ...
@@ -20,10 +21,11 @@ end
 local answer = {0}
 local h = p .. ':h:' .. node
 local function taken(suffix)
-  local got = redis.call('HSCAN', h .. suffix, '0', 'COUNT', slice)
-  if #got[2] > 0 then answer[1] = 1 end
-  for i = 1, #got[2], 2 do redis.call('HDEL', h .. suffix, got[2][i]) end
-  return got[2]
+  -- Not HSCAN: in a hash that has been emptied in part it may find nothing where much is left.
+  local got = redis.call('HRANDFIELD', h .. suffix, slice, 'WITHVALUES')
+  if #got > 0 then answer[1] = 1 end
+  for i = 1, #got, 2 do redis.call('HDEL', h .. suffix, got[i]) end
+  return got
 end
 local function note(...)
   for _, value in ipairs({...}) do answer[#answer + 1] = value end
@@ -51,9 +53,12 @@ end
 local subscriptions = taken(':s')
 for i = 1, #subscriptions, 2 do
   local app, channel = string.match(subscriptions[i], '^([^ ]*) (.*)$')
-  if redis.call('HINCRBY', p .. ':s:' .. app, channel, -tonumber(subscriptions[i + 1])) <= 0 then
+  local left = redis.call('HINCRBY', p .. ':s:' .. app, channel, -tonumber(subscriptions[i + 1]))
+  if left <= 0 then
     redis.call('HDEL', p .. ':s:' .. app, channel)
     note('s', app, channel, '')
+  elseif string.sub(channel, 1, 9) ~= 'presence-' then
+    redis.call('PUBLISH', p .. ':e:' .. app .. ':' .. channel, 'C ' .. left .. '\n')
   end
 end
 local users = taken(':u')

@@ -112,22 +112,35 @@ def test_an_event_of_another_node_reaches_the_subscribers_here_but_its_sender() 
     sender.subscribe("orders")
     other.subscribe("orders")
     inbox(node).deliver(
-        APP.app_id, "orders", payload("orders"), except_socket_id=sender.socket_id, position=1
+        APP.app_id,
+        "orders",
+        payload("orders"),
+        except_socket_id=sender.socket_id,
+        position=1,
+        is_cached=False,
     )
     assert (sender.heard(), stranger.heard()) == ([], [])
     assert other.heard() == [event("orders", data=1)]
 
 
-def test_events_of_cache_channels_are_noted_wherever_they_come_from() -> None:
+def test_events_that_are_cached_are_noted_wherever_they_come_from_and_clients_are_not() -> None:
+    """Protocol: §8, never cached."""
     node, cache = Node(cache_ttl=60), RecordingCache()
     letters = inbox(node, cache)
-    sent = payload("cache-prices")
-    letters.deliver(APP.app_id, "cache-prices", sent, except_socket_id=None, position=7)
-    letters.published(APP.app_id, "cache-prices", sent, 8)
-    letters.published(APP.app_id, "orders", payload("orders"), 9)
+    sent = payload("private-cache-x")
+    for position, is_cached in ((7, True), (9, False)):
+        letters.deliver(
+            APP.app_id,
+            "private-cache-x",
+            sent,
+            except_socket_id=None,
+            position=position,
+            is_cached=is_cached,
+        )
+    letters.published(APP.app_id, "private-cache-x", sent, 8)
     assert cache.noted == [
-        (APP.app_id, "cache-prices", sent, 7, 60),
-        (APP.app_id, "cache-prices", sent, 8, 60),
+        (APP.app_id, "private-cache-x", sent, 7, 60),
+        (APP.app_id, "private-cache-x", sent, 8, 60),
     ]
 
 
@@ -240,7 +253,9 @@ def test_letters_for_an_unknown_application_are_dropped() -> None:
     """Two nodes may be configured differently for a while."""
     node, cache = Node(), RecordingCache()
     letters = inbox(node, cache)
-    letters.deliver("9", "cache-x", payload("cache-x"), except_socket_id=None, position=1)
+    letters.deliver(
+        "9", "cache-x", payload("cache-x"), except_socket_id=None, position=1, is_cached=True
+    )
     letters.published("9", "cache-x", payload("cache-x"), 1)
     letters.members_changed("9", ROOM, [Member("ann")], ["bob"])
     letters.count_told("9", "orders", b"{}")
