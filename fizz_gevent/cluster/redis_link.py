@@ -151,6 +151,9 @@ class RedisLink:
         if scheme == "unix":
             del settings["socket_keepalive"], settings["socket_connect_timeout"]
         try:
+            path = urlsplit(url).path.strip("/")
+            if scheme != "unix" and path and not path.isdigit():
+                raise ValueError(f"the database is a number, not {path!r}")  # passed over else
             self._pool = ConnectionPool.from_url(url, **settings)
             self._pool.make_connection()  # says no to parameters that it does not know
         except (ValueError, TypeError) as error:
