@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from tests.harness.eventually import eventually
@@ -72,7 +73,7 @@ class Cluster:
     def await_joined(self, *nodes: FizzServer) -> None:
         """Wait until these nodes, or all, answer for the whole cluster."""
         for node in nodes or self.nodes:
-            eventually(lambda node=node: not is_partial(node), what="the node has joined")
+            eventually(partial(_is_whole, node), what="the node has joined")
 
     def pairs(self) -> list[tuple[FizzServer, FizzServer]]:
         """Each node with each other one."""
@@ -91,6 +92,10 @@ def is_partial(node: FizzServer) -> bool:
     answer: Answer = node.api().get("/connections")
     assert answer.status == 200, answer
     return "fizz-partial" in answer.headers
+
+
+def _is_whole(node: FizzServer) -> bool:
+    return not is_partial(node)
 
 
 def users_in(answer: Any) -> set[str]:

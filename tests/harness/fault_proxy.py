@@ -65,8 +65,8 @@ class FaultProxy:
                 with self._lock:
                     if key.data is None:
                         self._accept()
-                    elif key.fileobj in self._pairs:
-                        self._forward(key.fileobj)  # type: ignore[arg-type]
+                    elif key.data in self._pairs:
+                        self._forward(key.data)
         with self._lock:
             for each in list(self._pairs):
                 self._drop(each)

@@ -147,9 +147,11 @@ class Sentinel:
 
     def ask(self, *command: str) -> Any:
         """Run one command; None while it does not listen yet."""
-        with contextlib.suppress(redis.ConnectionError):
-            with redis.Redis(port=self.port, decode_responses=True) as client:
-                return client.execute_command(*command)
+        with (
+            contextlib.suppress(redis.ConnectionError),
+            redis.Redis(port=self.port, decode_responses=True) as client,
+        ):
+            return client.execute_command(*command)
         return None
 
     @property
