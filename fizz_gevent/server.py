@@ -157,6 +157,7 @@ class Server:
             self._loop_lag.seconds,
             None if isinstance(self._cluster, MemoryCluster) else self._cluster.bus,
             lambda: self._cluster.seconds_away == 0,
+            (self.webhooks, backlog),
         )
 
     def _furnish_webhooks(self) -> Backlog:
