@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import re
 import secrets
 import socket as socket_module
 import time
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from fizz_gevent.transport.listener import Listener
 
 _log = logging.getLogger(__name__)
-_BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _RECEIVE_BYTES = 65536
 _LINGER_SECONDS = 2.0
 _NO_ROUTE = "none"
@@ -111,6 +109,8 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
                 return True
             self.deadline = None
             if not self._answer(request, body):
+                if self._buffer:
+                    self._linger()
                 return True
             self._patience(config.keep_alive_timeout)
 
@@ -146,7 +146,7 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
                         "431 Request Header Fields Too Large",
                         f"the request head is larger than {MAX_HEAD_BYTES} bytes",
                     )
-                if _BARE_LINE_FEED.search(buffer) is not None:
+                if buffer.count(b"\n") != buffer.count(b"\r\n"):
                     raise BadRequest("400 Bad Request", "lines end with CR and LF, not with LF")
                 if self.is_idle:
                     self.is_idle = False

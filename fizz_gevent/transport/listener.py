@@ -213,9 +213,11 @@ class Listener(WSGIServer):
             while socket_id in table.connections:
                 socket_id = _new_socket_id()
             self.admission.enter(table, socket_id)
-        except ConnectionRejected as rejection:
+        except Exception as rejection:
             self.open_websockets -= 1
             self._count_changed()
+            if not isinstance(rejection, ConnectionRejected):
+                raise
             self._note_refusal(name_of(rejection.code))
             return Refusal(rejection.code, rejection.reason, _refusal_frames(rejection))
         stream.release()
@@ -223,7 +225,7 @@ class Listener(WSGIServer):
         websocket.outbox.put(head)
         self.wiring.sessions.opened(websocket.connection)
         if received:
-            websocket.run(received)
+            self.wiring.readers.read(websocket, received)
         return None
 
 

@@ -38,15 +38,19 @@ class Readers:
         """Let a connection see to its state in this turn of the loop. Never yields."""
         self._hub.loop.run_callback(self.wake, websocket)
 
+    def read(self, websocket: "WebSocket", data: bytes | None = None) -> None:
+        """Let a connection deal with bytes, or with what has come; no fault gets out of here."""
+        try:
+            websocket.run(data)
+        except Exception:
+            _log.exception("fault in the read loop")
+            websocket.lost()  # whose session is seen to in the next turn
+
     def _serve(self, websocket: "WebSocket | None") -> None:
         hub = self._hub
         idle = self._idle
         while websocket is not None:
-            try:
-                websocket.run()
-            except Exception:
-                _log.exception("fault in the read loop")
-                websocket.lost()  # whose session is seen to in the next turn
+            self.read(websocket)
             websocket = None
             if len(idle) >= _IDLE_KEPT:
                 return
