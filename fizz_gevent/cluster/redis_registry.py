@@ -188,12 +188,14 @@ class RedisRegistry(Census):
         return self._rosters.merge(place, int(answer[5]), answer[6:])
 
     def refresh(self) -> None:
-        """Get every roster: transitions may have been missed. Yields.
+        """Get every roster, and have counts told: changes may have been missed. Yields.
 
         Raises:
             ClusterUnavailable: Redis went away again.
         """
         self._rosters.refresh()
+        for app_id, channel in self._held.subscriptions:
+            self._tell_count(app_id, channel)
 
     def begin_again(self) -> None:
         """Redis has lost its data, and every node will tell what it holds. Never yields."""
@@ -266,10 +268,14 @@ class RedisRegistry(Census):
     def _synchronise_one(self, app_id: str, channel: str, user_id: str | None) -> None:
         member = None if user_id is None else Member(user_id, b"")
         answer = self._hold_subscription(app_id, channel, member, None)
-        if member is not None:
-            if self._rosters.known((app_id, channel)) is not None:
-                self._merge((app_id, channel), answer)
-        elif kind_of(channel).has_count_events and self._inbox.wants_counts(app_id):
+        if member is None:
+            self._tell_count(app_id, channel)
+        elif self._rosters.known((app_id, channel)) is not None:
+            self._merge((app_id, channel), answer)
+
+    def _tell_count(self, app_id: str, channel: str) -> None:
+        """Have every node tell its subscribers how many there are. Never yields."""
+        if kind_of(channel).has_count_events and self._inbox.wants_counts(app_id):
             self._commands.begin_script("tell_count", app_id, channel)
 
     @property
