@@ -72,6 +72,12 @@ class Cluster:
 
     def await_joined(self, *nodes: FizzServer) -> None:
         """Wait until these nodes, or all, answer for the whole cluster."""
+        with self.redis.client() as client:
+            everybody = f"{self._scaling.get('channel', 'fizz')}:all"
+            eventually(
+                lambda: client.pubsub_numsub(everybody)[0][1] >= len(nodes or self.nodes),
+                what="the nodes listen",
+            )
         for node in nodes or self.nodes:
             eventually(partial(_is_whole, node), what="the node has joined")
 
