@@ -13,14 +13,11 @@ from typing import Any
 
 from tests.harness.eventually import eventually
 from tests.harness.http_api import HttpApi
-from tests.harness.pusher_client import PusherClient
+from tests.harness.pusher_client import WORKERS, PusherClient
 from tests.harness.signing import App
 from tests.harness.websocket import Address, RawWebSocket, websocket_target
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-WORKERS = os.environ.get("FIZZ_TEST_WORKERS")
-"""So many for every server under test whose test does not say itself how many."""
-
 STARTS_WITHIN = 20.0
 STOPS_WITHIN = 25.0
 """Seconds in which a server has promised to be gone after SIGTERM."""

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import os
+import select
 import socket
 import ssl
 from collections.abc import Mapping, Sequence
@@ -212,6 +213,14 @@ class RawWebSocket:
             rsv=(first >> 4) & 0x7,
             masked=masked,
         )
+
+    def is_readable(self, *, within: float) -> bool:
+        """Tell whether something comes within so many seconds, or has come; nothing is read."""
+        if self._buffer or (isinstance(self.socket, ssl.SSLSocket) and self.socket.pending()):
+            return True
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN)
+        return bool(poll.poll(within * 1000))
 
     def recv_text(self, *, within: float = WITHIN) -> str:
         """Return the next frame, which has to be a whole text frame."""
