@@ -92,8 +92,8 @@ def test_trigger_batch(server: FizzServer, sdk: pusher.Pusher) -> None:
         assert sdk.trigger_batch(batch) == {}
         for number in range(10):
             assert listener.expect(f"e{number}", channel) == {"n": number}
-    with_info = [{"channel": channel, "name": "x", "data": "", "info": "subscription_count"}]
-    assert sdk.trigger_batch(with_info) == {"batch": [{"subscription_count": 0}]}
+        with_info = [{"channel": channel, "name": "x", "data": "", "info": "subscription_count"}]
+        assert sdk.trigger_batch(with_info) == {"batch": [{"subscription_count": 1}]}
 
 
 def test_reads(server: FizzServer, sdk: pusher.Pusher) -> None:
