@@ -11,6 +11,7 @@ Usage:
   fizz users CHANNEL [--app=ID] [--json] [--config=FILE]
   fizz terminate USER [--app=ID] [--json] [--config=FILE]
   fizz listen CHANNEL... [--app=ID] [--json] [--config=FILE]
+  fizz bench [--connections=N] [--seconds=S] [--app=ID] [--json] [--config=FILE]
   fizz version
   fizz help
   fizz --version
@@ -26,6 +27,7 @@ Commands:
   users     List the members of a presence channel.
   terminate Close all connections that are signed in as a user.
   listen    Print the events of channels as they arrive, until asked to stop.
+  bench     Measure the running server with some clients, for some seconds.
   version   Print the version.
   help      Print this text.
 
@@ -43,10 +45,12 @@ Options:
   --socket-id=ID   The connection that is not to receive it.
   --app=ID         Which application, where several are configured.
   --json           Print JSON, for scripts; listen prints a line for each event.
+  --connections=N  Clients of bench; 100 by default.
+  --seconds=S      Seconds of each of its two loads; 5 by default.
   -h --help        Print this text.
   --version        Print the version.
 
-From trigger to listen, commands talk to the running server: to FIZZ_HOST, FIZZ_PORT
+From trigger to bench, commands talk to the running server: to FIZZ_HOST, FIZZ_PORT
 and FIZZ_SCHEME where these are set, otherwise to where it is configured to listen.
 
 Exit codes: 0 done, or asked to stop, 1 failed, 2 wrong usage or configuration.
@@ -67,7 +71,7 @@ if TYPE_CHECKING:
 FAILED = 1
 MISUSED = 2
 USAGE = __doc__
-CLIENT_COMMANDS = ("trigger", "channels", "channel", "users", "terminate", "listen")
+CLIENT_COMMANDS = ("trigger", "channels", "channel", "users", "terminate", "listen", "bench")
 """Those that talk to a running server as its applications do."""
 
 
@@ -194,12 +198,18 @@ def _check(arguments: dict[str, object]) -> int:
 
 
 def _talk(arguments: dict[str, object]) -> int:
-    from fizz_gevent import config_file
-    from fizz_gevent.client import commands
+    from gevent import get_hub
 
+    from fizz_gevent import config_file
+    from fizz_gevent.client import bench, commands
+
+    # A Ctrl+C while these wait is raised in the hub, which is not to print it as an error.
+    get_hub().NOT_ERROR += (KeyboardInterrupt,)
     config = config_file.load(_path(arguments), os.environ, {})
     for notice in config.notices:
         print(f"fizz: warning: {_one_line(notice)}", file=sys.stderr)
+    if arguments["bench"]:
+        return bench.run(config, os.environ, arguments)
     return commands.run(config, os.environ, arguments)
 
 

@@ -91,7 +91,7 @@ class Listener:
 
     def _connect(self) -> ClientWebSocket:
         target = f"/app/{quote(self._application.key, safe='')}?protocol=7&client=fizz-listen"
-        return self._open(self._address, target, _origin(self._application))
+        return self._open(self._address, target, origin_of(self._application))
 
     def _converse(self, websocket: ClientWebSocket) -> Conversation:
         """Wait until the connection is established; its subscriptions are then on their way."""
@@ -134,7 +134,7 @@ class Listener:
         return f"{self._address.url} closes the connection: {plain(str(end))}{hint}"
 
 
-def _origin(application: Application) -> dict[str, str]:
+def origin_of(application: Application) -> dict[str, str]:
     """An ``Origin`` that is allowed, where a missing one is not. Protocol: §1.3."""
     if application.allows_origin(None):
         return {}
