@@ -33,6 +33,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Measure; return 1 if an event was lost, or a commit is dearer than the other one."""
     parser = _parser()
     arguments = parser.parse_args(words)
+    arguments.rounds = arguments.rounds or (5 if arguments.compare else 1)
     try:
         cells = _cells(arguments)
         servers = _servers(arguments)
@@ -75,7 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--app-secret", default="bench-secret")
     add("--only", default="", metavar="REGEX", help="the cells whose name matches")
     add("--list", action="store_true", help="name the cells, and measure nothing")
-    add("--rounds", type=int, default=1, help="servers take turns in each; medians are shown")
+    add(
+        "--rounds", type=int, help="servers take turns in each (1, --compare: 5); medians are shown"
+    )
     add("--seconds", type=float, default=3.0, help="measured in each cell")
     add("--warm-up", type=float, default=1.0, metavar="SECONDS", help="before that")
     add("--no-self-check", action="store_true", help="leave out the peer that does nothing")
@@ -99,7 +102,10 @@ def _cells(arguments: argparse.Namespace) -> list[Cell]:
 
 
 def _servers(arguments: argparse.Namespace) -> list[Server]:
-    counts = [int(word) for word in arguments.workers.split(",") if word.strip()]
+    words = [word.strip() for word in arguments.workers.split(",")]
+    if not all(word.isdecimal() for word in words):
+        raise ValueError(f"--workers: expected numbers, not {arguments.workers!r}")
+    counts = [int(word) for word in words]
     servers = [
         fizz("fizz" if count == 1 else f"fizz, {count} workers", workers=count)
         for count in counts
