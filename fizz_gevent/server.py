@@ -28,6 +28,7 @@ from fizz_gevent.metrics.reader import Reader
 from fizz_gevent.metrics_listener import FiguresTeller, MetricsListener, of_this_process
 from fizz_gevent.open_files import Capacity
 from fizz_gevent.protocol.close_codes import CloseCode
+from fizz_gevent.refusal_summary import RefusalSummary
 from fizz_gevent.reload import merged, waiting_for_restart
 from fizz_gevent.service.admission import Admission
 from fizz_gevent.service.back_ends import BackEnds
@@ -146,6 +147,7 @@ class Server:
             server.close_timeout,
             self._listener.websocket_closed,
         )
+        self._refusal_summary = RefusalSummary(self._listener.refusals)
         self._loop_lag = LoopLag()
         self.figures = Reader(
             __version__,
@@ -262,6 +264,7 @@ class Server:
                 self._deadlines.sweep(now)
                 self._wiring.sweep()
                 self._janitor.sweep()
+                self._refusal_summary.sweep(now)
                 if now >= cache_sweep_at:
                     cache_sweep_at = now + _CACHE_SWEEP_SECONDS
                     self._cluster.cache.sweep()

@@ -167,6 +167,7 @@ def test_refusals_are_counted_by_reason(server: FizzServer, change: Callable[[],
         assert moved.of("fizz_refusals_total", reason=reason) == 1
     assert moved.of("fizz_refusals_total") == 4
     assert moved.of("fizz_connections_total", app="1001") == 0
+    eventually(lambda: "clients were refused: " in server.stderr)
 
 
 def test_channels_members_and_users(server: FizzServer, change: Callable[[], Change]) -> None:

@@ -63,6 +63,11 @@ def has_room(server: FizzServer) -> bool:
         return bool(websocket.recv_event()["event"] == "pusher:connection_established")
 
 
+def complaints(server: FizzServer) -> list[str]:
+    """What the log says beyond the one line that clients were refused."""
+    return [line for line in server.stderr.splitlines() if "clients were refused:" not in line]
+
+
 def lowest_free_file(pid: int) -> int:
     """The number that the next file of a process will get."""
     taken = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
@@ -81,7 +86,7 @@ def test_clients_beyond_the_open_files_limit_are_refused_and_back_ends_served(
         assert not has_room(server)
     opened.close()
     eventually(lambda: has_room(server))
-    assert server.stderr == ""
+    assert complaints(server) == []
 
 
 def test_requests_are_refused_while_that_can_still_be_said(
@@ -106,7 +111,7 @@ def test_requests_are_refused_while_that_can_still_be_said(
     opened.close()
     eventually(lambda: has_room(server))
     assert server.api().get("/channels").status == 200
-    assert server.stderr == ""
+    assert complaints(server) == []
 
 
 def test_connections_without_end_are_closed_and_cost_the_clients_nothing(
@@ -119,7 +124,7 @@ def test_connections_without_end_are_closed_and_cost_the_clients_nothing(
     last = opened.enter_context(HttpSocket.open(server.address))
     last.expect_end()
     client.ping()
-    assert server.stderr == ""
+    assert complaints(server) == []
     opened.close()
     eventually(lambda: has_room(server))
 
