@@ -15,11 +15,17 @@ from tests.harness.eventually import eventually
 from tests.harness.programs import find, require
 
 
+_HIGHEST_PORT = 55535
+"""A Redis that is part of a cluster listens 10,000 above its port too."""
+
+
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        if port <= _HIGHEST_PORT:
+            return port
 
 
 class RedisServer:
