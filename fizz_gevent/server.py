@@ -89,7 +89,7 @@ class Server:
         else:
             self._cluster = MemoryCluster(self._clock)
         registry, bus, cache = self._cluster.registry, self._cluster.bus, self._cluster.cache
-        backlog = self._furnish_webhooks()
+        backlog = self._furnish_webhooks(worker)
         self.webhooks = Sender(backlog, PooledClient(), self._tables.application)
         sink = BacklogSink(backlog)
         counts = SubscriptionCounts(registry, bus, self._clock, sink)
@@ -162,12 +162,17 @@ class Server:
             (self.webhooks, backlog),
         )
 
-    def _furnish_webhooks(self) -> Backlog:
+    def _furnish_webhooks(self, worker: Worker | None) -> Backlog:
         """Where webhooks wait; what the registry decides is told there."""
+        if isinstance(self._cluster, RedisCluster):
+            return self._cluster.furnish_webhooks(
+                self._tables.application,
+                lambda: [table.application for table in self._tables],
+                is_private=worker is not None and worker.has_private_redis,
+            )
         backlog = MemoryBacklog(self._clock, self._tables.application)
-        if isinstance(self._cluster, MemoryCluster):
-            self._cluster.registry.on_turned = backlog.turned
-            self._cluster.registry.on_moved = backlog.moved
+        self._cluster.registry.on_turned = backlog.turned
+        self._cluster.registry.on_moved = backlog.moved
         return backlog
 
     def start(self) -> None:

@@ -149,6 +149,11 @@ class Worker:
                 (length,) = _LENGTH.unpack(_receive(self._lifeline, _LENGTH.size))
                 yield pickle.loads(_receive(self._lifeline, length))
 
+    @property
+    def has_private_redis(self) -> bool:
+        """The Redis that the workers share ends with their parent."""
+        return self._inheritance.private_redis is not None
+
     def clean_up(self) -> None:
         """Do what a dead parent can do no more, when this worker has finished. Yields."""
         if self._inheritance.private_redis is not None:

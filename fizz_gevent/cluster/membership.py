@@ -36,6 +36,9 @@ class Membership:
         synchronise: Tells Redis all that this node holds.
         is_out_of_step: Whether that has to be done again.
         on_new_life: Called when Redis has lost its data, before this node tells it anything.
+        news_wanted: How many things for back ends may wait, and the applications whose back ends
+            want to know who is gone, see ``reap.lua``.
+        on_news: Called when such things may have been noted. Never yields.
     """
 
     def __init__(self, commands: Commands, prefix: str, lease_seconds: float) -> None:
@@ -53,6 +56,8 @@ class Membership:
         self.synchronise: Callable[[], None] = lambda: None
         self.is_out_of_step: Callable[[], bool] = lambda: False
         self.on_new_life: Callable[[], None] = lambda: None
+        self.news_wanted: Callable[[], list[str | int]] = lambda: [0]
+        self.on_news: Callable[[], None] = lambda: None
         self._commands = commands
         self._commands.on_lost = self._lost
         self._seen: dict[str, tuple[int, float]] = {}
@@ -179,8 +184,11 @@ class Membership:
     def _reap(self, node_id: str, heartbeat: str) -> None:
         left = 1
         while left == 1:
-            answer: Any = self._commands.script("reap", node_id, heartbeat, _REAP_SLICE)
+            answer: Any = self._commands.script(
+                "reap", node_id, heartbeat, _REAP_SLICE, *self.news_wanted()
+            )
             left = int(answer[0])
+        self.on_news()
 
     def _lost(self, error: BaseException) -> None:
         self._note_down(error)

@@ -1,5 +1,8 @@
 """A node's part in a cluster over Redis: everything that talks to Redis, put together."""
 
+from collections.abc import Callable, Iterable
+
+from fizz_gevent.application import Application
 from fizz_gevent.cluster.commands import Commands
 from fizz_gevent.cluster.membership import Membership
 from fizz_gevent.cluster.redis_bus import RedisBus
@@ -7,6 +10,7 @@ from fizz_gevent.cluster.redis_cache import RedisEventCache
 from fizz_gevent.cluster.redis_link import RedisLink
 from fizz_gevent.cluster.redis_listener import RedisListener
 from fizz_gevent.cluster.redis_registry import RedisRegistry
+from fizz_gevent.cluster.redis_webhooks import RedisBacklog
 from fizz_gevent.config import ScalingConfig
 from fizz_gevent.ports import Clock, Inbox
 
@@ -34,6 +38,21 @@ class RedisCluster:
             queue_size=config.queue_size,
             replay_size=config.replay_size,
         )
+
+    def furnish_webhooks(
+        self,
+        application_of: Callable[[str], Application | None],
+        applications: Callable[[], Iterable[Application]],
+        *,
+        is_private: bool,
+    ) -> RedisBacklog:
+        """Have what back ends are told of noted in Redis; where it waits there."""
+        backlog = RedisBacklog(
+            self._commands, self._link.prefix, application_of, applications, is_private=is_private
+        )
+        self.registry.news_of, self._membership.news_wanted = backlog.news_of, backlog.news_wanted
+        self.registry.on_news = self._membership.on_news = backlog.news
+        return backlog
 
     def check(self) -> None:
         """Find out what would never work. Yields.

@@ -1,6 +1,7 @@
 """Who is where, decided in Redis; from what this node knows while Redis is away."""
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -27,6 +28,11 @@ class RedisRegistry(Census):
     trouble the same words, said again, put everything right. Presence transitions come back over
     the bus to every node, this one included, and the view of each channel makes of them what the
     clients here have yet to hear; so ``Joined`` and ``Left`` say nothing of first and last.
+
+    Attributes:
+        news_of: What a script shall note for back ends of an application where a channel (its
+            name) or a member changes, see ``hold_subscription.lua``; empty for nothing.
+        on_news: Called when a script may have noted something. Never yields.
     """
 
     def __init__(self, commands: Commands, membership: Membership, listener: RedisListener) -> None:
@@ -36,6 +42,10 @@ class RedisRegistry(Census):
         self._inbox: Inbox
         self.presence_members = self._held.presence_members
         self._signed_in_alone: set[tuple[str, str]] = set()
+        self.news_of: Callable[[str, str], str] = lambda app_id, channel: ""
+        self.on_news: Callable[[], None] = lambda: None
+        self._came_alone: set[tuple[Place, str | None]] = set()
+        self._is_known_already = False
         self._is_out_of_step = False
 
     def start(self, inbox: Inbox) -> None:
@@ -128,22 +138,23 @@ class RedisRegistry(Census):
         return Left(int(answer[1]), is_last=bool(answer[2]))
 
     def _hold_subscription(
-        self, app_id: str, channel: str, member: Member | None, max_members: int | None
+        self,
+        app_id: str,
+        channel: str,
+        member: Member | None,
+        max_members: int | None,
+        news: str | None = None,
     ) -> Any:
-        count = self._held.count(app_id, channel)
-        if member is None:
-            return self._hold("hold_subscription", app_id, channel, count)
-        held, info = self._held.member(app_id, channel, member.user_id)
-        return self._hold(
-            "hold_subscription",
-            app_id,
-            channel,
-            count,
-            member.user_id,
-            held,
-            info,
-            "" if max_members is None else max_members,
-        )
+        news = self.news_of(app_id, channel) if news is None else news
+        arguments: list[bytes | str | int] = [app_id, channel, self._held.count(app_id, channel)]
+        if member is not None:
+            held, info = self._held.member(app_id, channel, member.user_id)
+            limit = "" if max_members is None else max_members
+            arguments += [member.user_id, held, info, limit]
+        answer = self._hold("hold_subscription", *arguments, news)
+        if news and (answer[2] or answer[3]):
+            self.on_news()
+        return answer
 
     def _join_alone(
         self, place: Place, member: Member | None, max_members: int | None
@@ -151,6 +162,8 @@ class RedisRegistry(Census):
         """Enter a subscription while Redis is away; it is told of it on return."""
         self._is_out_of_step = True
         count = self._held.count(*place)
+        if count == 1:
+            self._came_alone.add((place, None))
         if member is None:
             return Joined(count, is_first=count == 1)
         view = self._rosters.of(place)
@@ -158,6 +171,8 @@ class RedisRegistry(Census):
         if is_full and member.user_id not in view.infos:
             self._give_back(place, member)
             return None
+        if self._held.member(*place, member.user_id)[0] == 1:
+            self._came_alone.add((place, member.user_id))
         self._rosters.tell(place, view.add_alone(member))
         return Joined(count, is_first=count == 1, roster=view.infos)
 
@@ -199,6 +214,7 @@ class RedisRegistry(Census):
 
     def begin_again(self) -> None:
         """Redis has lost its data, and every node will tell what it holds. Never yields."""
+        self._is_known_already = True  # back ends were told of who is here, before
         self._rosters.begin_again(self._membership.lease_seconds)
 
     # Users
@@ -264,10 +280,17 @@ class RedisRegistry(Census):
             ]
             gevent.joinall(jobs, raise_error=True)
         self._signed_in_alone.clear()
+        self._came_alone.clear()
+        self._is_known_already = False
 
     def _synchronise_one(self, app_id: str, channel: str, user_id: str | None) -> None:
         member = None if user_id is None else Member(user_id, b"")
-        answer = self._hold_subscription(app_id, channel, member, None)
+        news = self.news_of(app_id, channel)
+        if news and self._is_known_already:
+            is_new = ((app_id, channel), None) in self._came_alone
+            is_new_member = ((app_id, channel), user_id) in self._came_alone
+            news = f"{'s' * is_new}{'m' * is_new_member} {news.partition(' ')[2]}"
+        answer = self._hold_subscription(app_id, channel, member, None, news)
         if member is None:
             self._tell_count(app_id, channel)
         elif self._rosters.known((app_id, channel)) is not None:

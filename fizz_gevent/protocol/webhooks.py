@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from fizz_gevent.application import Application, Webhook
+from fizz_gevent.protocol.deliveries import Delivery
 from fizz_gevent.protocol.signatures import sign_webhook
 
 MOST_EVENTS_PER_REQUEST = 100
@@ -81,61 +82,6 @@ def wants(webhook: Webhook, name: str, channel: str) -> bool:
 def body(time_ms: int, payloads: Iterable[bytes]) -> bytes:
     """The body of a request."""
     return b'{"time_ms":%d,"events":[%b]}' % (time_ms, b",".join(payloads))
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One request to a receiver: the same to the byte on each try.
-
-    Attributes:
-        delivery_id: Unlike that of any other.
-        target: Which webhook of the application, see ``target_of``.
-        lane: Requests of one lane are made one after another, the next only when the one before
-            was taken or given up: so each channel keeps its order.
-        time_ms: When it was created, as the body says.
-        key: Of the credentials that signed it.
-        event_count: How many events the body holds.
-    """
-
-    delivery_id: str
-    app_id: str
-    target: str
-    lane: str
-    time_ms: int
-    key: str
-    signature: str
-    event_count: int
-    body: bytes
-
-    def encoded(self) -> bytes:
-        """As it is kept outside of this process; begins with the id."""
-        fields = [
-            self.delivery_id,
-            self.app_id,
-            self.lane,
-            str(self.time_ms),
-            self.key,
-            self.signature,
-            str(self.event_count),
-            self.target,
-        ]
-        return " ".join(fields).encode() + b"\n" + self.body
-
-    @classmethod
-    def decoded(cls, data: bytes) -> "Delivery":
-        """What ``encoded`` has made.
-
-        Raises:
-            ValueError: Of something else.
-        """
-        head, _, content = data.partition(b"\n")
-        parts = head.decode().split(" ", 7)
-        if len(parts) != 8:
-            raise ValueError("not a delivery")
-        delivery_id, app_id, lane, time_ms, key, signature, count, target = parts
-        return cls(
-            *(delivery_id, app_id, target, lane, int(time_ms)), key, signature, int(count), content
-        )
 
 
 def target_of(application: Application, index: int) -> str:

@@ -1,50 +1,10 @@
 """Where webhooks wait, from the event to the receiver's answer."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from fizz_gevent.protocol.webhooks import Delivery, WebhookEvent
-
-HOLD_SECONDS = 3.0
-"""A channel that was left, or a member that went, may be back before anybody is told."""
-BATCH_SECONDS = 0.05
-MISS_SECONDS = 10.0
-"""Between two ``cache_miss`` webhooks of one channel. Protocol: §10."""
-MOST_WAITING = 100_000
-MOST_WAITING_BYTES = 64 * 1024 * 1024
-MOST_FAILED = 1000
-
-Room = Callable[[str, str], int]
-"""How many more requests may be made now for an application (its id) to a target."""
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A request that is this node's to make.
-
-    Attributes:
-        tries: How often it has been made in vain.
-        age: Seconds since it was created.
-    """
-
-    delivery: Delivery
-    tries: int
-    age: float
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A request that was given up.
-
-    Attributes:
-        why: What its last try met.
-        failed_ms: When that was, in milliseconds since 1970.
-    """
-
-    delivery: Delivery
-    why: str
-    failed_ms: int
+from fizz_gevent.protocol.deliveries import Failed, Taken, Target
+from fizz_gevent.protocol.webhooks import WebhookEvent
 
 
 class Backlog(Protocol):
@@ -57,11 +17,13 @@ class Backlog(Protocol):
         on_more: Called when there may be something to do; never yields.
         waiting_count: How much waits here, as far as is known: events, and requests to be made.
         dropped_count: What was refused because too much waited, or is of no webhook any more.
+        is_shared: Other nodes send what this one leaves.
     """
 
     on_more: Callable[[], None]
     waiting_count: int
     dropped_count: int
+    is_shared: bool
 
     def note(self, app_id: str, event: WebhookEvent) -> None:
         """Take in an event; where too much waits it is dropped and counted. Never yields."""
@@ -75,8 +37,13 @@ class Backlog(Protocol):
     def advance(self) -> None:
         """Let go what was held for long enough, and make requests of events. May yield."""
 
-    def take(self, room: Room) -> list[Taken]:
-        """Requests to make now, no more for each target than there is room. May yield."""
+    def take(self, running: Mapping[Target, int], most: int) -> list[Taken]:
+        """Requests to make now. May yield.
+
+        Args:
+            running: How many requests to each target are being made, where there are any.
+            most: No target may have more than so many at once.
+        """
 
     def seconds_to_wait(self) -> float | None:
         """When to come again if ``on_more`` is not called before; None for never."""

@@ -4,27 +4,25 @@ import heapq
 import itertools
 import secrets
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from fizz_gevent.application import Application
 from fizz_gevent.ports import Clock
 from fizz_gevent.protocol import webhooks
-from fizz_gevent.protocol.names import kind_of
-from fizz_gevent.protocol.webhooks import Delivery, WebhookEvent
-from fizz_gevent.webhooks.backlog import (
+from fizz_gevent.protocol.deliveries import (
     BATCH_SECONDS,
     HOLD_SECONDS,
     MISS_SECONDS,
     MOST_FAILED,
     MOST_WAITING,
     MOST_WAITING_BYTES,
+    Delivery,
     Failed,
-    Room,
     Taken,
+    Target,
 )
-
-Target = tuple[str, str]
-"""An application's id, and which of its webhooks."""
+from fizz_gevent.protocol.names import kind_of
+from fizz_gevent.protocol.webhooks import WebhookEvent
 
 
 class MemoryBacklog:
@@ -34,6 +32,8 @@ class MemoryBacklog:
         application_of: The application of an id, as it is configured now.
         hold_seconds: How long ``channel_vacated`` and ``member_removed`` are held back.
     """
+
+    is_shared = False
 
     def __init__(
         self,
@@ -183,14 +183,14 @@ class MemoryBacklog:
     def _make_ready(self, name: str, lane: "_Lane") -> None:
         self._ready.setdefault(lane.target, deque()).append(name)
 
-    def take(self, room: Room) -> list[Taken]:
+    def take(self, running: Mapping[Target, int], most: int) -> list[Taken]:
         now = self._clock.monotonic()
         while self._later and self._later[0][0] <= now:
             name = heapq.heappop(self._later)[2]
             self._make_ready(name, self._lanes[name])
         found: list[Taken] = []
         for target, names in list(self._ready.items()):
-            for _ in range(min(len(names), room(*target))):
+            for _ in range(min(len(names), most - running.get(target, 0))):
                 lane = self._lanes[names.popleft()]
                 delivery, created = lane.waiting[0]
                 found.append(Taken(delivery, lane.tries, now - created))

@@ -12,16 +12,15 @@ from gevent.event import Event
 
 from fizz_gevent.application import Application
 from fizz_gevent.errors import ClusterUnavailable
-from fizz_gevent.protocol.webhooks import Delivery, webhook_of
-from fizz_gevent.webhooks.backlog import Backlog, Taken
+from fizz_gevent.protocol.deliveries import LAST_TRY_AT, Delivery, Taken, Target
+from fizz_gevent.protocol.webhooks import webhook_of
+from fizz_gevent.webhooks.backlog import Backlog
 from fizz_gevent.webhooks.http_client import HttpClient, NotReached
 
 _log = logging.getLogger(__name__)
 
 WAITS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 """Seconds between tries; when these are used up there is one last try at the end."""
-LAST_TRY_AT = 285.0
-"""Seconds after which nothing is tried any more: receivers refuse what is older than 300."""
 _SLACK = 5.0
 _JITTER = 0.1
 _MOST_AT_ONCE = 16
@@ -65,8 +64,9 @@ class Sender:
         self._waits = waits
         self._last_try_at = last_try_at
         self._most_at_once = most_at_once
-        self._running: dict[tuple[str, str], int] = {}
-        self._troubles: dict[tuple[str, str], _Trouble] = {}
+        self._running: dict[Target, int] = {}
+        self._troubles: dict[Target, _Trouble] = {}
+        self._is_leaving = False
         self._woken = Event()
         self._greenlet: gevent.Greenlet[[], None] | None = None
         backlog.on_more = self._woken.set
@@ -77,6 +77,7 @@ class Sender:
 
     def drain(self, seconds: float) -> None:
         """This node stops: send what would be lost with it, as far as time allows. Yields."""
+        self._is_leaving = self._backlog.is_shared  # then others take over what is left
         self._backlog.hurry()
         now = time.monotonic()
         until, tell_at = now + seconds, now + _PATIENCE
@@ -98,12 +99,12 @@ class Sender:
         return sum(self._running.values())
 
     def _send_for_ever(self) -> None:
-        while True:
+        while not self._is_leaving:
             try:
                 self._woken.wait(self._backlog.seconds_to_wait())
                 self._woken.clear()
                 self._backlog.advance()
-                for taken in self._backlog.take(self._room):
+                for taken in self._backlog.take(self._running, self._most_at_once):
                     target = (taken.delivery.app_id, taken.delivery.target)
                     self._running[target] = self._running.get(target, 0) + 1
                     gevent.spawn(self._send, taken, target)
@@ -113,10 +114,7 @@ class Sender:
                 _log.exception("fault while webhooks were sent")
                 gevent.sleep(_PAUSE)
 
-    def _room(self, app_id: str, target: str) -> int:
-        return self._most_at_once - self._running.get((app_id, target), 0)
-
-    def _send(self, taken: Taken, target: tuple[str, str]) -> None:
+    def _send(self, taken: Taken, target: Target) -> None:
         try:
             self._try(taken, target)
         except ClusterUnavailable:
@@ -131,7 +129,7 @@ class Sender:
                 del self._running[target]
             self._woken.set()
 
-    def _try(self, taken: Taken, target: tuple[str, str]) -> None:
+    def _try(self, taken: Taken, target: Target) -> None:
         delivery = taken.delivery
         application = self._application_of(delivery.app_id)
         webhook = None if application is None else webhook_of(application, delivery.target)
@@ -161,7 +159,7 @@ class Sender:
             why = f"status {status}"
         self._failed(taken, target, why, time.monotonic() - started)
 
-    def _failed(self, taken: Taken, target: tuple[str, str], why: str, seconds: float) -> None:
+    def _failed(self, taken: Taken, target: Target, why: str, seconds: float) -> None:
         self.failed_count += 1
         self._trouble(target).begins(target, why, self._last_try_at)
         left = self._last_try_at - taken.age - seconds
@@ -173,18 +171,18 @@ class Sender:
             left = min(wait, left)
         self._backlog.again(taken, left)
 
-    def _give_up(self, taken: Taken, target: tuple[str, str], why: str) -> None:
+    def _give_up(self, taken: Taken, target: Target, why: str) -> None:
         self.given_up_count += 1
         self._trouble(target).gives_up(target, why)
         self._backlog.give_up(taken, why)
 
-    def _trouble(self, target: tuple[str, str]) -> "_Trouble":
+    def _trouble(self, target: Target) -> "_Trouble":
         trouble = self._troubles.get(target)
         if trouble is None:
             trouble = self._troubles[target] = _Trouble()
         return trouble
 
-    def _works(self, target: tuple[str, str]) -> None:
+    def _works(self, target: Target) -> None:
         if self._troubles.pop(target, None) is not None:
             _log.warning("webhook %s works again", _shown(target))
 
@@ -199,14 +197,14 @@ class _Trouble:
         self._given_up = 0
         self._told_at = float("-inf")
 
-    def begins(self, target: tuple[str, str], why: str, seconds: float) -> None:
+    def begins(self, target: Target, why: str, seconds: float) -> None:
         if not self._has_begun:
             self._has_begun = True
             _log.warning(
                 "webhook %s fails: %s; it is tried again for %g s", _shown(target), why, seconds
             )
 
-    def gives_up(self, target: tuple[str, str], why: str) -> None:
+    def gives_up(self, target: Target, why: str) -> None:
         self._given_up += 1
         now = time.monotonic()
         if now - self._told_at >= _QUIET_SECONDS:
@@ -231,7 +229,7 @@ def _headers(delivery: Delivery, configured: Mapping[str, str]) -> dict[str, str
     return {"User-Agent": "Fizz", **others, **own}
 
 
-def _shown(target: tuple[str, str]) -> str:
+def _shown(target: Target) -> str:
     """An application's webhook without what may be secret in its address."""
     app_id, name = target
     parts = urlsplit(name.partition(" ")[2])

@@ -2,7 +2,8 @@
 
 from fizz_gevent.application import Application
 from fizz_gevent.protocol import webhooks
-from fizz_gevent.webhooks.backlog import MISS_SECONDS, Backlog
+from fizz_gevent.protocol.deliveries import MISS_SECONDS
+from fizz_gevent.webhooks.backlog import Backlog
 
 
 class BacklogSink:

@@ -70,7 +70,7 @@ class Receiver:
                 """Nothing: the test looks at ``requests``."""
 
         self._server = _Server(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
     def _take(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str]]:

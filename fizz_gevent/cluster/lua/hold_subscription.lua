@@ -10,9 +10,12 @@
 --   P:q:<app>:<channel>   string: number of the channel's latest transition
 --   P:h:<node>:s          hash: "<app> <channel>" -> subscriptions of this node
 --   P:h:<node>:m          hash: "<app> <channel> <user>" -> subscriptions of this node
+--   P:w:in                list: what back ends are to be told, see webhook_note.lua
+--   P:w:x                 string: how much of that was dropped
 -- Channel: P:e:<app>:<channel>, told of each transition with its number and the one before
 -- ARGV: P, node, app, channel, count; for presence also: user, the user's count, user_info or ''
---       (leaves it as it is), most members or ''
+--       (leaves it as it is), most members or ''; last, in any case: what back ends are to be told
+--       of, s for the channel, m for the member, and how many such things may wait: "sm 100000"
 -- Answers: nothing where the node is not known; 1 done or 0 full; the cluster's count;
 --          1 where that was or became 0, else 0; 1 where the member came or went, else 0; n;
 --          for presence: number of the latest transition, user, user_info, ...
@@ -20,7 +23,13 @@ local p, node, app, channel, count = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumbe
 if redis.call('HEXISTS', p .. ':nodes', node) == 0 then return false end
 local name = app .. ':' .. channel
 local moved, latest = 0, 0
-if #ARGV > 5 then
+local news, wanted_news, most_news = {}, string.match(ARGV[#ARGV], '^(%a*) ?(%d*)$')
+local function tell(letter, is_on, what)
+  if not string.find(wanted_news, letter, 1, true) then return end
+  -- A channel is there before its members, and after them.
+  table.insert(news, is_on and 1 or #news + 1, (is_on and '+ ' or '- ') .. letter .. ' ' .. what)
+end
+if #ARGV > 6 then
   local user, wanted, info = ARGV[6], tonumber(ARGV[7]), ARGV[8]
   local infos, counts, sequence = p .. ':m:' .. name, p .. ':k:' .. name, p .. ':q:' .. name
   local held, field = p .. ':h:' .. node .. ':m', app .. ' ' .. channel .. ' ' .. user
@@ -41,6 +50,7 @@ if #ARGV > 5 then
   latest = tonumber(redis.call('GET', sequence) or '0')
   if (before > 0) ~= (now > 0) then
     moved = 1
+    tell('m', now > 0, app .. ' ' .. channel .. ' ' .. user)
     local previous = latest
     latest = redis.call('INCR', p .. ':g')
     local sign = '-'
@@ -62,9 +72,23 @@ if total ~= before then
   if total > 0 then redis.call('HSET', totals, channel, total) else redis.call('HDEL', totals, channel) end
 end
 local turned = 0
-if (before > 0) ~= (total > 0) then turned = 1 end
+if (before > 0) ~= (total > 0) then
+  turned = 1
+  tell('s', total > 0, app .. ' ' .. channel)
+end
+if #news > 0 then
+  local time = redis.call('TIME')
+  local at = string.format('%.0f ', time[1] * 1000 + math.floor(time[2] / 1000))
+  for _, each in ipairs(news) do
+    if redis.call('LLEN', p .. ':w:in') >= tonumber(most_news) then
+      redis.call('INCR', p .. ':w:x')
+    else
+      redis.call('RPUSH', p .. ':w:in', at .. each)
+    end
+  end
+end
 local answer = {1, total, turned, moved, tonumber(redis.call('GET', p .. ':n') or '0')}
-if #ARGV > 5 then
+if #ARGV > 6 then
   local roster = redis.call('HGETALL', p .. ':m:' .. name)
   answer[6] = latest
   for i = 1, #roster do answer[6 + i] = roster[i] end

@@ -6,9 +6,11 @@
 --   P:g            string: number of the latest transition of any channel
 --   P:c, P:s:<app>, P:u:<app>, P:m:, P:k:, P:q:<app>:<channel>   as in the scripts that hold
 --   P:h:<node>:c, :s, :m, :u   what the node held
+--   P:w:in, P:w:x  what back ends are to be told, as in hold_subscription.lua
 -- Channels: P:e:<app>:<channel> for each member that is gone and for each count that is another,
 --           P:all for each user
--- ARGV: P, node, heartbeat or '' for a node that leaves by itself or is dead already, slice
+-- ARGV: P, node, heartbeat or '' for a node that leaves by itself or is dead already, slice; how
+--       many things that back ends are to be told may wait; applications whose back ends are
 -- Answers: 1 while something is left, 0 when nothing is, -1 where the node lives;
 --          then what changed: kind ('m', 's' or 'u'), app, channel or '', user or '', ...
 local p, node, slice = ARGV[1], ARGV[2], tonumber(ARGV[4])
@@ -30,6 +32,18 @@ end
 local function note(...)
   for _, value in ipairs({...}) do answer[#answer + 1] = value end
 end
+local is_told = {}
+for i = 6, #ARGV do is_told[ARGV[i]] = true end
+local time = redis.call('TIME')
+local at = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+local function tell(app, what)
+  if not is_told[app] or string.find(what, '^s [^ ]* #') then return end
+  if redis.call('LLEN', p .. ':w:in') >= tonumber(ARGV[5]) then
+    redis.call('INCR', p .. ':w:x')
+  else
+    redis.call('RPUSH', p .. ':w:in', at .. ' - ' .. what)
+  end
+end
 local members = taken(':m')
 for i = 1, #members, 2 do
   local app, channel, user = string.match(members[i], '^([^ ]*) ([^ ]*) (.*)$')
@@ -48,6 +62,7 @@ for i = 1, #members, 2 do
       redis.call('DEL', p .. ':q:' .. name)
     end
     note('m', app, channel, user)
+    tell(app, 'm ' .. members[i])
   end
 end
 local subscriptions = taken(':s')
@@ -57,6 +72,7 @@ for i = 1, #subscriptions, 2 do
   if left <= 0 then
     redis.call('HDEL', p .. ':s:' .. app, channel)
     note('s', app, channel, '')
+    tell(app, 's ' .. subscriptions[i])
   elseif string.sub(channel, 1, 9) ~= 'presence-' then
     redis.call('PUBLISH', p .. ':e:' .. app .. ':' .. channel, 'C ' .. left .. '\n')
   end

@@ -9,8 +9,9 @@ import pytest
 
 from fizz_gevent.application import EVENT_TYPES, Application, PreviousCredentials, Webhook
 from fizz_gevent.protocol import webhooks
+from fizz_gevent.protocol.deliveries import Delivery
 from fizz_gevent.protocol.signatures import sign_webhook
-from fizz_gevent.protocol.webhooks import Delivery, WebhookEvent
+from fizz_gevent.protocol.webhooks import WebhookEvent
 
 URL = "https://shop.test/hook"
 NOW = 1700000000.0

@@ -5,7 +5,7 @@ from typing import Any
 
 from fizz_gevent.application import Application, Webhook
 from fizz_gevent.protocol import webhooks
-from fizz_gevent.webhooks.backlog import Taken
+from fizz_gevent.protocol.deliveries import Taken
 from fizz_gevent.webhooks.memory_backlog import MemoryBacklog
 from tests.unit.clockwork import UNIX_START, HandClock
 
@@ -33,7 +33,7 @@ class Office:
 
     def take(self, room: int = 100) -> list[Taken]:
         self.backlog.advance()
-        return self.backlog.take(lambda app_id, target: room)
+        return self.backlog.take({}, room)
 
     def told(self) -> list[tuple[str, ...]]:
         """Take and finish everything; name and user or channel of each event."""
@@ -178,9 +178,9 @@ def test_there_are_no_more_requests_to_a_target_than_there_is_room() -> None:
     for number in range(5):
         office.note(f"c{number}")
     office.backlog.advance()
-    batch = office.backlog.take(lambda app_id, target: 2 if "0.test" in target else 5)
+    batch = office.backlog.take({("app", "0 http://0.test"): 3}, 5)
     assert len(batch) == 7
-    assert office.backlog.take(lambda app_id, target: 0) == []
+    assert office.backlog.take({}, 0) == []
     assert len(office.take(10)) == 3
 
 
