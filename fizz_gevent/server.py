@@ -175,9 +175,12 @@ class Server:
         self._cluster.registry.on_moved = backlog.moved
         return backlog
 
-    def start(self) -> None:
-        """Join the cluster and accept clients."""
+    def join(self) -> None:
+        """Take part in the cluster. Yields."""
         self._cluster.start(self._inbox)
+
+    def start(self) -> None:
+        """Accept clients."""
         self.webhooks.start()
         self._listener.start()
         gevent.spawn(self._sweep_for_ever)
@@ -310,6 +313,7 @@ def run(
     gevent.signal_handler(signal.SIGINT, ask_to_stop)
     gevent.signal_handler(signal.SIGHUP, reload_from, load, server.reload)
     _take_other_signals(server)
+    server.join()
     server.start()
     print(banner(config, server.address, capacity), end="", flush=True)
     for notice in notices:
@@ -338,6 +342,7 @@ def run_worker(worker: Worker) -> int:
     _take_other_signals(server)
     if worker.metrics_folder is not None:
         FiguresTeller(worker.metrics_folder, server.figures.read).start()
+    server.join()
     if not worker.report_ready():
         return 0
     server.start()

@@ -3,6 +3,10 @@
 from collections.abc import Callable, Iterable
 
 from fizz_gevent.application import Application
+import time
+
+import gevent
+
 from fizz_gevent.cluster.commands import Commands
 from fizz_gevent.cluster.membership import Membership
 from fizz_gevent.cluster.redis_bus import RedisBus
@@ -15,6 +19,8 @@ from fizz_gevent.config import ScalingConfig
 from fizz_gevent.ports import Clock, Inbox
 
 _FLUSH_SECONDS = 2.0
+_JOINS_WITHIN = 2.0
+_POLL_SECONDS = 0.01
 
 
 class RedisCluster:
@@ -63,7 +69,10 @@ class RedisCluster:
         self._link.check()
 
     def start(self, inbox: Inbox) -> None:
-        """Take part in the cluster as soon as Redis can be reached."""
+        """Take part in the cluster, at once or as soon as Redis can be reached.
+
+        Waits a moment for that, so that the first clients are everybody's. Yields.
+        """
         self.registry.start(inbox)
         self._membership.synchronise = self.registry.synchronise
         self._membership.is_out_of_step = lambda: self.registry.is_out_of_step
@@ -71,6 +80,9 @@ class RedisCluster:
         self._membership.start()
         self._listener.start()
         self.bus.start(inbox)
+        until = time.monotonic() + _JOINS_WITHIN
+        while self.seconds_away and time.monotonic() < until:
+            gevent.sleep(_POLL_SECONDS)
 
     def stop(self) -> None:
         """Publish what waits, and give back all that this node holds. Yields."""
