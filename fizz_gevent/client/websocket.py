@@ -62,7 +62,8 @@ class ClientWebSocket:
             raise unreachable(address, "no answer to the WebSocket handshake in time") from None
         except (OSError, Closed) as error:
             opened.abandon()
-            raise unreachable(address, f"the handshake broke off ({error})") from None
+            hint = "" if address.is_secure else "; does it want TLS there (FIZZ_SCHEME=https)?"
+            raise unreachable(address, f"the handshake broke off ({error}){hint}") from None
         except BaseException:
             opened.abandon()
             raise
@@ -146,7 +147,7 @@ class ClientWebSocket:
         status, *fields_in = head.decode("latin-1").split("\r\n")
         words = status.split(" ", 2)
         if not words[0].startswith("HTTP/") or len(words) < 2:
-            raise unreachable(address, "what answers is no HTTP server; is it TLS there?")
+            raise unreachable(address, "no proper HTTP came back; is it TLS there (FIZZ_SCHEME)?")
         if words[1] != "101":
             answer = " ".join(words[1:])
             where = f"{address.url}{target.partition('?')[0]}"
