@@ -94,7 +94,7 @@ class Registry(Protocol):
 
 
 class Bus(Protocol):
-    """How nodes talk. None of its methods yields."""
+    """How nodes talk. None of its methods yields but ``settle``."""
 
     @property
     def is_shared(self) -> bool:
@@ -118,6 +118,9 @@ class Bus(Protocol):
 
     def terminate(self, app_id: str, user_id: str) -> None:
         """Have the other nodes close the connections of a user."""
+
+    def settle(self) -> None:
+        """Wait a moment until other nodes can have what was published here. May yield."""
 
     def tell_count(self, app_id: str, channel: str, payload: bytes) -> bool:
         """Have every node, this one too, tell its subscribers the present count.

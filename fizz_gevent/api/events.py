@@ -25,6 +25,7 @@ def create_blueprint(
         event = parse_trigger(request.body, back_end.application)
         back_ends.spend_events(back_end, 1)
         publisher.publish(back_end.table, (event,))
+        publisher.settle()
         return gate.marked({"channels": described(back_end, event)}) if event.info else {}
 
     @blueprint.post("/batch_events")
@@ -34,6 +35,7 @@ def create_blueprint(
         batch = parse_batch(request.body, back_end.application)
         back_ends.spend_events(back_end, len(batch))
         publisher.publish(back_end.table, batch)
+        publisher.settle()
         if not any(event.info for event in batch):
             return {}
         return gate.marked(

@@ -43,6 +43,9 @@ class MemoryBus:
     def terminate(self, app_id: str, user_id: str) -> None:
         pass
 
+    def settle(self) -> None:
+        pass
+
     def tell_count(self, app_id: str, channel: str, payload: bytes) -> bool:
         return False
 

@@ -7,7 +7,7 @@ from collections import deque
 from typing import Any
 
 import gevent
-from gevent.event import Event
+from gevent.event import AsyncResult, Event
 
 from fizz_gevent.cluster.commands import Commands
 from fizz_gevent.cluster.membership import Membership
@@ -31,6 +31,8 @@ _log = logging.getLogger(__name__)
 _MOST_AT_ONCE = 64
 _REPLAY_SLICE = 200
 _RETRY_SECONDS = 0.2
+_SETTLES_WITHIN = 0.1
+"""Far above a round trip, and little enough for whoever is answered late."""
 _ROOM_SECONDS = 0.02
 _ROOM_TRIES = 250
 _OVERHEAD_BYTES = 200
@@ -82,6 +84,7 @@ class RedisBus:
         self._counter = 0
         self._queue: deque[_Queued] = deque()
         self._queued = Event()
+        self._settling: deque[tuple[int, AsyncResult[None]]] = deque()
         self._position = -1
         self._epoch = ""
         self._latest: dict[str, int] = {}
@@ -131,6 +134,17 @@ class RedisBus:
         self._commands.begin_script("tell_count", app_id, channel)
         return True
 
+    def settle(self) -> None:
+        """Wait until Redis has what was published here so far; not if it is away, or slow. Yields.
+
+        Whoever goes on to another node then finds it there: a back end that waits for each answer
+        has its events in order, though it asks a different node each time.
+        """
+        if self._queue and self._membership.is_up:
+            settled: AsyncResult[None] = AsyncResult()
+            self._settling.append((self._counter, settled))
+            settled.wait(_SETTLES_WITHIN)
+
     def flush(self, seconds: float) -> None:
         """Wait until all is published, or time is up: this node stops. Yields."""
         until = time.monotonic() + seconds
@@ -174,16 +188,25 @@ class RedisBus:
             try:
                 positions: list[int] = self._commands.script("publish", *arguments)
             except ClusterUnavailable:
+                self._let_go(self._counter)
                 gevent.sleep(_RETRY_SECONDS)
                 continue
+            counter = 0
             for position in positions:
+                counter = self._queue[0][0]
                 self._published(self._queue.popleft(), position)
+            self._let_go(counter)
             if self._is_dropping and self.queue_bytes < self._queue_size // 2:
                 self._is_dropping = False
                 _log.warning(
                     "the queue to Redis has room again; %d events were dropped in all",
                     self.dropped_count,
                 )
+
+    def _let_go(self, counter: int) -> None:
+        """Let those go on who waited for events up to this one."""
+        while self._settling and self._settling[0][0] <= counter:
+            self._settling.popleft()[1].set(None)
 
     def _published(self, queued: "_Queued", position: int) -> None:
         _, name, body, key, _ = queued

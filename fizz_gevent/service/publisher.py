@@ -58,6 +58,15 @@ class Publisher:
                         cache_seconds=ttl,
                     )
 
+    def settle(self) -> None:
+        """Let the other nodes have what was published, as far as they can be reached. May yield.
+
+        A back end that is answered only then has its events in order, whichever nodes serve its
+        requests. Protocol: §6.6.
+        """
+        if self._bus.is_shared:
+            self._bus.settle()
+
     def publish_from_client(self, connection: Connection, message: ClientEvent) -> None:
         """Pass a client's event on to the others in its channel.
 

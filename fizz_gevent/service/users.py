@@ -93,13 +93,15 @@ class Users:
             self._watchlists.went_offline(table, user_id)
 
     def terminate(self, table: ChannelTable, user_id: str) -> None:
-        """Close every connection that is signed in as this user, on every node. Never yields.
+        """Close every connection that is signed in as this user, on every node. May yield
+        when that is done.
 
         Protocol: §9.4.
         """
         self.terminate_here(table, user_id)
         if self._bus.is_shared:
             self._bus.terminate(table.application.app_id, user_id)
+            self._bus.settle()
 
     def terminate_here(self, table: ChannelTable, user_id: str) -> None:
         """The same on this node. Never yields."""

@@ -38,6 +38,9 @@ class RecordingBus:
     def tell_count(self, app_id: str, channel: str, payload: bytes) -> None:
         self.said.append(("count", app_id, channel, payload))
 
+    def settle(self) -> None:
+        pass
+
 
 class RecordingCache:
     """Remembers which events of the cluster a cache was told of."""
