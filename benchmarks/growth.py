@@ -8,6 +8,7 @@ from benchmarks.cells import (
     CHANNELS,
     CONNECTIONS,
     SUBSCRIBERS_OF_EACH,
+    calm_rate,
     fan_out,
     growing_channels,
 )
@@ -28,17 +29,19 @@ def measure_growth(
     note: Callable[[Result], None],
 ) -> list[Result]:
     """Run the cells of both plots; those that need more open files than there are left out."""
-    cells = [
-        ("connections", n, fan_out(f"fan-out to {n}", n))
-        for n in CONNECTIONS
-        if n + _SPARE_FILES <= open_files
-    ]
-    cells += [("channels", count, growing_channels(count)) for count in CHANNELS]
+    cells = []
+    for n in CONNECTIONS:
+        if n + _SPARE_FILES <= open_files:
+            cells.append(("connections", n, "busy", fan_out(f"fan-out to {n}", n)))
+            calm = fan_out(f"fan-out to {n}, calm", n, rate=calm_rate(n))
+            cells.append(("connections", n, "calm", calm))
+    cells += [("channels", count, "busy", growing_channels(count)) for count in CHANNELS]
     results = []
     for number in range(rounds):
-        for axis, x, cell in cells:
+        for axis, x, load, cell in cells:
             for server in servers:
-                result = measure(server, cell, timing, axis=axis, x=x, round=number)
+                labels = {"axis": axis, "x": x, "load": load, "round": number}
+                result = measure(server, cell, timing, **labels)
                 note(result)
                 results.append(result)
     return results
@@ -67,7 +70,7 @@ def draw(results: Sequence[Result], folder: Path) -> list[Path]:
 
 
 def _series(results: Sequence[Result], axis: str) -> list[Series]:
-    """A line for each server: medians of the rounds that had no flaw.
+    """A line for each server and load: medians of the rounds that had no flaw.
 
     Raises:
         ValueError: There is nothing to draw.
@@ -75,7 +78,8 @@ def _series(results: Sequence[Result], axis: str) -> list[Series]:
     values: dict[str, dict[int, list[float]]] = {}
     for one in results:
         if one.get("axis") == axis and not has_flaw(one) and one.get("cpu_us"):
-            values.setdefault(one["server"], {}).setdefault(one["x"], []).append(one["cpu_us"])
+            name = f"{one['server']}, {one['load']}"
+            values.setdefault(name, {}).setdefault(one["x"], []).append(one["cpu_us"])
     if not values:
         raise ValueError(f"no figures by {axis}: the servers' CPU time is not known")
     return [
