@@ -132,8 +132,9 @@ def running(server: Server, cores: Cores) -> Iterator[Running]:
             if cores.server:
                 os.sched_setaffinity(process.pid, cores.server)
             if not _is_answering(port, process):
-                tail = log.read_text(errors="replace").strip()[-500:]
-                raise ServerFailed(f"{server.name} does not start: {tail}")
+                said = log.read_text(errors="replace").split("\n")
+                last = next((line for line in reversed(said) if line.strip()), "it says nothing")
+                raise ServerFailed(f"{server.name} does not start: {last[:300]}")
             yield Running(Target("127.0.0.1", port, **credentials), process.pid)
         finally:
             _stop(process)
