@@ -39,6 +39,9 @@ def publish(name: str, callers: int, **options: Any) -> Cell:
     return Cell(name, "publish", "requests", {"callers": callers, **options})
 
 
+HALF = "half"
+"""As a rate: half of what the server has just been found to manage, where its latency is its own."""
+
 TABLE = [
     connect("connect N=1000", 1000),
     connect("connect N=5000", 5000),
@@ -52,6 +55,7 @@ TABLE = [
     fan_out("fan-out N=1000 2 kB", 1000, size=2048),
     fan_out("fan-out in batches of 10 N=1000", 1000, batch=10),
     fan_out("fan-out at 10/s N=1000", 1000, rate=10),
+    fan_out("fan-out at half its maximum N=1000", 1000, rate=HALF),
     fan_out("rooms: 1000 in 100 channels", 1000, channels=100, publishers=8),
     publish("publish kept alive x16", 16),
     publish("publish kept alive x1", 1),

@@ -7,11 +7,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from benchmarks import process
-from benchmarks.cells import Cell
+from benchmarks.cells import HALF, Cell
 from benchmarks.load.histogram import Histogram
 from benchmarks.servers import ROOT, Cores, Running, Server, ServerFailed, running
 
@@ -106,6 +106,8 @@ def _generator(cell: Cell, server: Running, cores: Cores) -> Iterator[Generator]
 
 def measure(server: Server, cell: Cell, timing: Timing, **labels: Any) -> Result:
     """Run one cell on one server; what goes wrong is in the result as ``trouble``."""
+    if cell.options.get("rate") == HALF:
+        return _measure_at_half(server, cell, timing, **labels)
     result: Result = {"server": server.name, "cell": cell.name, "unit": cell.unit, **labels}
     cores = Cores.divide(server.workers)
     try:
@@ -114,6 +116,17 @@ def measure(server: Server, cell: Cell, timing: Timing, **labels: Any) -> Result
     except (ServerFailed, LoadFailed) as error:
         result["trouble"] = str(error)
     return result
+
+
+def _measure_at_half(server: Server, cell: Cell, timing: Timing, **labels: Any) -> Result:
+    """Find the maximum first, with a server of its own."""
+    busy = replace(cell, options={**cell.options, "rate": 0})
+    found = measure(server, busy, timing, **labels)
+    if has_flaw(found):
+        return found
+    rate = found["rate"] / cell.fan / 2
+    calm = replace(cell, options={**cell.options, "rate": rate})
+    return measure(server, calm, timing, maximum=found["rate"], **labels)
 
 
 def _measure(
