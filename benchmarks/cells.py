@@ -40,7 +40,7 @@ def publish(name: str, callers: int, **options: Any) -> Cell:
 
 
 HALF = "half"
-"""As a rate: half of what the server has just been found to manage, where its latency is its own."""
+"""As a rate: half of what the server has just been found to manage; what latency it has there."""
 
 TABLE = [
     connect("connect N=1000", 1000),

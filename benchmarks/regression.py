@@ -40,7 +40,7 @@ def checked_out(revisions: Sequence[str]) -> Iterator[list[Server]]:
                 if _requirements(tree) == _requirements(ROOT) and (ROOT / ".venv").exists():
                     (tree / ".venv").symlink_to(ROOT / ".venv")
                 # makes the environment now, if there is none, and not while a cell is waiting
-                make = [tree / "bin" / "fizz", "version"]
+                make = [str(tree / "bin" / "fizz"), "version"]
                 subprocess.run(make, check=True, cwd=folder, stdout=subprocess.DEVNULL)
                 servers.append(fizz(f"{'old' if index == 0 else 'new'} {revision}", root=tree))
             yield servers
