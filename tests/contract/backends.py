@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from fizz_gevent.cluster.memory import MemoryEventCache, MemoryRegistry
 from fizz_gevent.ports import EventCache, Registry, Timer
+from tests.contract.redis_backend import redis_cache, redis_registry
 
 
 class RealTime:
@@ -38,5 +39,14 @@ def memory_cache(prefix: str) -> Iterator[EventCache]:
 Opened = Callable[[str], contextlib.AbstractContextManager[Registry]]
 OpenedCache = Callable[[str], contextlib.AbstractContextManager[EventCache]]
 
-REGISTRIES: dict[str, Opened] = {"memory": memory_registry}
-CACHES: dict[str, OpenedCache] = {"memory": memory_cache}
+REGISTRIES: dict[str, Opened] = {
+    "memory": memory_registry,
+    "redis": redis_registry(1),
+    "redis of two nodes": redis_registry(2),
+}
+CACHES: dict[str, OpenedCache] = {
+    "memory": memory_cache,
+    "redis": redis_cache(1),
+    "redis of two nodes": redis_cache(2),
+}
+"""One registry and one cache a test, of each backend in turn."""

@@ -1,7 +1,8 @@
 """One registry and one cache a test, of each backend in turn."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pytest
 
@@ -15,13 +16,20 @@ def prefix() -> str:
     return f"fizz-test-{uuid.uuid4().hex}"
 
 
-@pytest.fixture(params=REGISTRIES)
+def _params(backends: Iterable[str]) -> list[Any]:
+    return [
+        pytest.param(name, marks=[pytest.mark.needs_redis] if name.startswith("redis") else [])
+        for name in backends
+    ]
+
+
+@pytest.fixture(params=_params(REGISTRIES))
 def registry(request: pytest.FixtureRequest, prefix: str) -> Iterator[Registry]:
     with REGISTRIES[request.param](prefix) as opened:
         yield opened
 
 
-@pytest.fixture(params=CACHES)
+@pytest.fixture(params=_params(CACHES))
 def cache(request: pytest.FixtureRequest, prefix: str) -> Iterator[EventCache]:
     with CACHES[request.param](prefix) as opened:
         yield opened
