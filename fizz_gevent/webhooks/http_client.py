@@ -120,8 +120,12 @@ def _with_credentials(url: str, headers: Mapping[str, str]) -> dict[str, str]:
 
 def _told(error: BaseException) -> str:
     """What to tell an operator: the innermost reason, on one line."""
-    while error.__cause__ is not None:
-        error = error.__cause__
+    while True:
+        inner = next((each for each in error.args if isinstance(each, BaseException)), None)
+        inner = inner or error.__cause__
+        if inner is None:
+            break
+        error = inner
     return " ".join(f"{error}".split())[:300] or type(error).__name__
 
 
