@@ -137,6 +137,8 @@ def _words(content: bytes) -> str:
 def _no_answer(error: Exception, address: ServerAddress) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {_ANSWER_TIMEOUT:.0f} s"
-    if isinstance(error, http.client.HTTPException) and not address.is_secure:
+    if isinstance(error, http.client.BadStatusLine) and not address.is_secure:
         return "no proper HTTP came back; does it want TLS there (FIZZ_SCHEME=https)?"
-    return f"the connection broke ({str(error) or type(error).__name__})"
+    if isinstance(error, http.client.IncompleteRead):
+        return "the connection broke in the middle of an answer"
+    return f"the connection broke ({plain(str(error)) or type(error).__name__})"
