@@ -190,13 +190,13 @@ class RedisBacklog:
                 continue
             used.append((app_id, len(entries)))
             made += webhooks.deliveries(application, moments, now=now_ms / 1000, new_id=_new_id)
+        arguments: list[bytes | str | int] = [self._token, len(used)]
+        for pair in used:
+            arguments += pair
+        for delivery in made:
+            arguments += (_target(delivery), delivery.lane, delivery.encoded())
+        self._commands.script("webhook_enter", *arguments)
         if used:
-            arguments: list[bytes | str | int] = [self._token, len(used)]
-            for pair in used:
-                arguments += pair
-            for delivery in made:
-                arguments += (_target(delivery), delivery.lane, delivery.encoded())
-            self._commands.script("webhook_enter", *arguments)
             self.news()
 
     def take(self, running: Mapping[Target, int], most: int) -> list[Taken]:

@@ -1,13 +1,21 @@
 """The requests themselves, over real sockets. Protocol: §13."""
 
+import json
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
+import gevent
 import pytest
 
+from fizz_gevent.application import Application, Webhook
+from fizz_gevent.ports import Timer
+from fizz_gevent.protocol import webhooks
 from fizz_gevent.webhooks.http_client import NotReached, PooledClient
-from tests.harness.receiver import Receiver
+from fizz_gevent.webhooks.memory_backlog import MemoryBacklog
+from fizz_gevent.webhooks.sender import Sender
+from tests.harness.receiver import Failing, Receiver
 from tests.harness.server import free_port
 
 BODY = b'{"time_ms":1,"events":[]}'
@@ -170,3 +178,70 @@ def test_connections_are_kept_open(receiver: Receiver, client: PooledClient) -> 
     for _ in range(5):
         assert post(client, receiver.url) == 200
     assert len(accepted) == 1
+
+
+class RealTime:
+    """The machine's time; nobody asks to be called."""
+
+    now = staticmethod(time.time)
+    monotonic = staticmethod(time.monotonic)
+
+    def later(self, seconds: float, callback: Callable[[], object]) -> Timer:
+        raise AssertionError("a backlog sets no timers")
+
+
+WAITS = (0.01, 0.02, 0.04, 0.04, 0.04, 0.04, 0.04, 0.04)
+"""The schedule of a sender in a hurry."""
+
+
+def sender_to(receiver: Receiver, last_try_at: float) -> tuple[Sender, MemoryBacklog]:
+    """A sender that tries for ``last_try_at`` seconds; it runs whenever the test waits."""
+    application = Application("app", "key", "secret", webhooks=(Webhook(receiver.url),))
+    backlog = MemoryBacklog(RealTime(), lambda _: application)
+    sender = Sender(
+        backlog, PooledClient(5), lambda _: application, waits=WAITS, last_try_at=last_try_at
+    )
+    sender.start()
+    return sender, backlog
+
+
+def run_until(condition: Callable[[], bool]) -> None:
+    for _ in range(2000):
+        if condition():
+            return
+        gevent.sleep(0.005)
+    raise AssertionError("not within 10 s")
+
+
+def test_a_receiver_that_answers_500_nine_times_gets_each_event_in_order(
+    receiver: Receiver,
+) -> None:
+    """Protocol: §13, retries: the tenth try is the last."""
+    receiver.answer = Failing(9)
+    sender, backlog = sender_to(receiver, last_try_at=2)
+    for number in range(3):
+        for channel in ("a", "b"):
+            backlog.note("app", webhooks.subscription_count(channel, number))
+    run_until(lambda: sender.sent_count == 6 and sender.running_count == 0)
+    for channel in ("a", "b"):
+        mine = [each for each in receiver.requests if each.events[0]["channel"] == channel]
+        assert [each.status for each in mine] == [500] * 9 + [200] * 3
+        counts = [each.events[0]["subscription_count"] for each in mine]
+        assert counts == [0] * 10 + [1, 2]
+        same = {(each.body, each.headers["X-Pusher-Signature"]) for each in mine[:10]}
+        assert len(same) == 1
+    assert (sender.failed_count, sender.retried_count, sender.given_up_count) == (18, 18, 0)
+    sender.drain(0)
+
+
+def test_what_a_receiver_never_takes_is_kept_and_sent_again_when_asked(receiver: Receiver) -> None:
+    receiver.answer = lambda _: 503
+    sender, backlog = sender_to(receiver, last_try_at=0.5)
+    backlog.note("app", webhooks.subscription_count("a", 1))
+    run_until(lambda: sender.given_up_count == 1 and backlog.waiting_count == 0)
+    receiver.answer = lambda _: 200
+    assert backlog.send_again() == 1
+    run_until(lambda: sender.sent_count == 1)
+    (taken,) = receiver.taken
+    assert json.loads(taken.body)["time_ms"] > json.loads(receiver.requests[0].body)["time_ms"]
+    sender.drain(0)
