@@ -99,4 +99,4 @@ def growing_channels(channels: int) -> Cell:
     """
     n = min(1000, channels * SUBSCRIBERS_OF_EACH)
     each = channels * SUBSCRIBERS_OF_EACH // n
-    return fan_out(f"{channels} channels", n, channels=channels, each=each, publishers=8)
+    return fan_out(f"channels: {channels}", n, channels=channels, each=each, publishers=8)
