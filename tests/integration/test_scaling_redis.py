@@ -102,6 +102,31 @@ def test_a_password_alone_and_a_user_with_one_by_settings_by_url_and_by_environm
         assert SECRET not in node.stdout + node.stderr
 
 
+def test_a_user_may_have_no_more_rights_than_the_page_on_scaling_says(
+    fizz: Start, redis: Launch
+) -> None:
+    server = redis()
+    with server.client() as client:
+        client.acl_setuser(
+            "fizz",
+            enabled=True,
+            passwords=[f"+{SECRET}"],
+            categories=["+@read", "+@write", "+@pubsub", "+@scripting", "+@connection"],
+            commands=["+time"],
+            keys=["fizz:*"],
+            channels=["fizz:*"],
+        )
+        client.acl_setuser("default", enabled=False)
+    narrow = scaling(port=server.port, username="fizz", password=SECRET)
+    one, two = (fizz(server=narrow) for _ in range(2))
+    assert_meet(one, two)
+    with two.client() as client, one.client() as other:
+        client.subscribe("presence-cache-room", user_id="ann")
+        assert other.subscribe("presence-cache-room", user_id="bob")["presence"]["count"] == 2
+        one.stop()
+        assert client.wait_for("pusher_internal:member_removed") == {"user_id": "bob"}
+
+
 def test_databases_are_apart_in_state_and_meet_on_the_bus_only_by_name(
     fizz: Start, redis: Launch
 ) -> None:
