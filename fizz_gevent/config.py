@@ -5,6 +5,7 @@ the defaults are its values, which a test proves. Times are seconds, sizes bytes
 YAML's ``null``. How a value got here is the business of :mod:`fizz_gevent.config_file`.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
@@ -125,6 +126,7 @@ class Config:
             missing here has its default.
         notices: What the operator should be warned of once, a line each.
         is_made_up: Nobody configured an application, so one with random credentials is here.
+        seed: Random; the same in all workers of a server, as it is handed down with the rest.
     """
 
     server: ServerConfig = field(default_factory=ServerConfig)
@@ -135,3 +137,4 @@ class Config:
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     notices: tuple[str, ...] = field(default=(), repr=False, compare=False)
     is_made_up: bool = False
+    seed: bytes = field(default_factory=lambda: os.urandom(32), repr=False, compare=False)

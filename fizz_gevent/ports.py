@@ -4,7 +4,7 @@ A port may yield unless its docstring says that it does not; after each call of 
 checks again what it relied on: the client may be gone, the channel removed.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -264,3 +264,33 @@ class Tap(Protocol):
 
     def request(self, method: str, target: str, status: str) -> None:
         """An HTTP request was answered."""
+
+
+class Audience(Protocol):
+    """Somebody who watches what is published. Its method never yields."""
+
+    def published(
+        self,
+        application: Application,
+        channels: Sequence[str],
+        name: str,
+        data: str,
+        socket_id: str | None,
+    ) -> None:
+        """An event was accepted here for some channels.
+
+        Args:
+            socket_id: The client that sent it; None for a back end.
+        """
+
+
+class Complaints(Protocol):
+    """Takes down what was refused, and why. Its method never yields."""
+
+    def refused(self, what: str, who: str, why: str, app_id: str | None = None) -> None:
+        """Somebody was told no.
+
+        Args:
+            what: ``connection``, ``client`` (a message of one) or ``request``.
+            who: A socket_id, or a network address, or a request line.
+        """

@@ -40,4 +40,4 @@ def merged(old: Config, new: Config) -> Config:
     if (old.server.tls.cert is None) != (new.server.tls.cert is None):
         kept["tls"] = old.server.tls
     server = replace(new.server, **kept)
-    return replace(new, name=old.name, provider=old.provider, server=server)
+    return replace(new, name=old.name, provider=old.provider, server=server, seed=old.seed)

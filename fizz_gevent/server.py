@@ -21,8 +21,8 @@ from fizz_gevent.clock import SystemClock
 from fizz_gevent.cluster.memory import MemoryCluster
 from fizz_gevent.cluster.redis_cluster import RedisCluster
 from fizz_gevent.config import Config
+from fizz_gevent.console_room import ConsoleRoom
 from fizz_gevent.errors import ConfigError
-from fizz_gevent.logs import StreamTap
 from fizz_gevent.loop_lag import LoopLag
 from fizz_gevent.metrics.reader import Reader
 from fizz_gevent.metrics_listener import FiguresTeller, MetricsListener, of_this_process
@@ -42,6 +42,7 @@ from fizz_gevent.service.subscription_counts import SubscriptionCounts
 from fizz_gevent.service.subscriptions import Subscriptions
 from fizz_gevent.service.users import Users
 from fizz_gevent.service.watchlists import Watchlists
+from fizz_gevent.stream_taps import StreamTaps, log_tap
 from fizz_gevent.transport import endpoint
 from fizz_gevent.transport.address import listen
 from fizz_gevent.transport.deadlines import Deadlines
@@ -106,12 +107,13 @@ class Server:
             self._clock,
         )
         self._janitor = Janitor(self._tables, self._clock)
+        directory = Directory(registry, cache)
         application = create_app(
             prefix=server.path,
             max_request_size=server.max_request_size,
             back_ends=BackEnds(self._tables, self._clock, server.path),
             publisher=publisher,
-            directory=Directory(registry, cache),
+            directory=directory,
             users_service=users,
             readiness=self._readiness,
         )
@@ -147,11 +149,26 @@ class Server:
             server.close_timeout,
             self._listener.websocket_closed,
         )
+        self._taps = StreamTaps(self._sessions, self._flusher, self._listener, publisher)
+        self._console: ConsoleRoom | None = None
+        if server.console.enabled:
+            self._console = ConsoleRoom(
+                config,
+                tables=self._tables,
+                registry=registry,
+                directory=directory,
+                publisher=publisher,
+                sessions=self._sessions,
+                listener=self._listener,
+                taps=self._taps,
+                clock=self._clock,
+                application=application,
+            )
         self._refusal_summary = RefusalSummary(self._listener.refusals)
         self._loop_lag = LoopLag()
         self.figures = Reader(
             __version__,
-            self._tables,
+            self._tables.configured,
             self._flusher,
             self._listener,
             self._wiring,
@@ -184,6 +201,8 @@ class Server:
         self.webhooks.start()
         self._listener.start()
         gevent.spawn(self._sweep_for_ever)
+        if self._console is not None:
+            self._console.start()
         if self.config.server.metrics.enabled:
             gevent.spawn(self._loop_lag.measure_for_ever)
         # What exists now lives as long as the process; the collector need not look at it again,
@@ -194,17 +213,12 @@ class Server:
 
     def show_stream(self, is_shown: bool) -> None:
         """Begin or end to print every frame and request."""
-        tap = (
-            StreamTap(application.secret for application in self.config.applications)
-            if is_shown
-            else None
-        )
-        self._sessions.tap = self._flusher.tap = self._listener.tap = tap
+        self._taps.show_log(log_tap(self.config.applications) if is_shown else None)
 
     @property
     def is_showing_stream(self) -> bool:
         """Whether every frame and request is printed."""
-        return self._flusher.tap is not None
+        return self._taps.log is not None
 
     def reload(self, config: Config) -> None:
         """Take over a new configuration without letting go of a client. Never yields.

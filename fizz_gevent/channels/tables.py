@@ -8,10 +8,16 @@ from fizz_gevent.channels.table import ChannelTable
 
 
 class Tables:
-    """The tables of all applications, found by id (back ends) or by key (clients)."""
+    """The tables of all applications, found by id (back ends) or by key (clients).
+
+    Attributes:
+        hidden: The server's own application, which clients find by its key and nobody by its id;
+            None where there is none.
+    """
 
     def __init__(self, applications: Iterable[Application], flusher: Flusher) -> None:
         self._flusher = flusher
+        self.hidden: ChannelTable | None = None
         self._by_id: dict[str, ChannelTable] = {}
         self._by_key: dict[str, ChannelTable] = {}
         self.replace(applications)
@@ -37,11 +43,31 @@ class Tables:
                 self._by_key.setdefault(previous.key, table)
         return list(before.values())
 
+    def hide(self, application: Application) -> ChannelTable:
+        """Serve one more application, which is in no list."""
+        self.hidden = ChannelTable(application, self._flusher)
+        return self.hidden
+
     def __iter__(self) -> Iterator[ChannelTable]:
-        return iter(self._by_id.values())
+        """Every table, the hidden one too: its clients are clients."""
+        yield from self._by_id.values()
+        if self.hidden is not None:
+            yield self.hidden
+
+    @property
+    def configured(self) -> "Configured":
+        """The tables of the operator's applications, of this moment each time it is walked."""
+        return Configured(self)
 
     def by_id(self, app_id: str) -> ChannelTable | None:
         """The application that back ends name in the path."""
+        return self._by_id.get(app_id)
+
+    def receiving(self, app_id: str) -> ChannelTable | None:
+        """The application that another node has an event for; the hidden one is found too."""
+        hidden = self.hidden
+        if hidden is not None and hidden.application.app_id == app_id:
+            return hidden
         return self._by_id.get(app_id)
 
     def application(self, app_id: str) -> Application | None:
@@ -52,8 +78,22 @@ class Tables:
     def by_key(self, key: str, now: float) -> ChannelTable | None:
         """The application whose key is valid at ``now`` (Unix seconds)."""
         table = self._by_key.get(key)
-        if table is None or table.application.key == key:
+        if table is None:
+            hidden = self.hidden
+            return hidden if hidden is not None and hidden.application.key == key else None
+        if table.application.key == key:
             return table
         if any(key == valid for valid, _ in table.application.credentials(now)):
             return table
         return None
+
+
+class Configured:
+    """What ``Tables.configured`` gives."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def __iter__(self) -> Iterator[ChannelTable]:
+        hidden = self._tables.hidden
+        return (table for table in self._tables if table is not hidden)

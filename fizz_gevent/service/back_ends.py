@@ -72,7 +72,7 @@ class BackEnds:
         if key is None:
             raise ApiError(401, "auth_key is missing")
         table = self._tables.by_key(key, self._clock.now())
-        if table is None:
+        if table is None or table is self._tables.hidden:
             raise ApiError(401, f"auth_key {key[:100]!r} is not a key of any application")
         return self._verified(table, method, target, body)
 

@@ -32,7 +32,7 @@ class NodeInbox:
         is_cached: bool,
     ) -> None:
         """Broadcast another node's event here. Never yields."""
-        table = self._tables.by_id(app_id)
+        table = self._tables.receiving(app_id)
         if table is None:
             return
         if is_cached:

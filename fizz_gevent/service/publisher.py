@@ -6,7 +6,7 @@ from fizz_gevent.channels.connection import Connection
 from fizz_gevent.channels.rate_limit import TokenBucket
 from fizz_gevent.channels.table import ChannelTable
 from fizz_gevent.errors import ProtocolError
-from fizz_gevent.ports import Bus, Clock, EventCache, WebhookSink
+from fizz_gevent.ports import Audience, Bus, Clock, EventCache, WebhookSink
 from fizz_gevent.protocol import events, frames
 from fizz_gevent.protocol.close_codes import CloseCode
 from fizz_gevent.protocol.messages import ClientEvent
@@ -15,7 +15,11 @@ from fizz_gevent.protocol.triggers import Event
 
 
 class Publisher:
-    """Encodes each event once and broadcasts it; keeps what cache channels remember."""
+    """Encodes each event once and broadcasts it; keeps what cache channels remember.
+
+    Attributes:
+        audience: Who watches what is published, or None.
+    """
 
     def __init__(
         self, cache: EventCache, bus: Bus, clock: Clock, webhooks: WebhookSink | None = None
@@ -24,6 +28,7 @@ class Publisher:
         self._bus = bus
         self._clock = clock
         self._webhooks = webhooks
+        self.audience: Audience | None = None
 
     def publish(self, table: ChannelTable, batch: Sequence[Event]) -> None:
         """Publish what a back end has sent, in the order it gave.
@@ -37,6 +42,8 @@ class Publisher:
         bus = self._bus if self._bus.is_shared else None
         for event in batch:
             table.tally.http_events += len(event.channels)
+            if self.audience is not None:
+                self.audience.published(application, event.channels, event.name, event.data, None)
             for name in event.channels:
                 ttl = application.cache_ttl if kind_of(name).is_cache else None
                 channel = channels.get(name)
@@ -100,6 +107,8 @@ class Publisher:
         payload = events.channel_event(name, channel, data, user_id=user_id)
         socket_id = connection.socket_id
         table.tally.client_events += 1
+        if self.audience is not None:
+            self.audience.published(application, (channel,), name, data, socket_id)
         table.broadcast(channel, frames.text_frame(payload), except_socket_id=socket_id)
         if self._bus.is_shared:
             self._bus.publish(application.app_id, channel, payload, except_socket_id=socket_id)

@@ -5,7 +5,7 @@ import secrets
 
 from fizz_gevent.channels.connection import Connection
 from fizz_gevent.errors import ProtocolError, SubscriptionError
-from fizz_gevent.ports import Clock, Registry, Tap
+from fizz_gevent.ports import Clock, Complaints, Registry, Tap
 from fizz_gevent.protocol import events
 from fizz_gevent.protocol.close_codes import CloseCode
 from fizz_gevent.protocol.messages import (
@@ -29,6 +29,7 @@ class Sessions:
 
     Attributes:
         tap: Who watches the stream, or None.
+        complaints: Who takes down what is refused, or None.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Sessions:
         self._publisher = publisher
         self._clock = clock
         self.tap: Tap | None = None
+        self.complaints: Complaints | None = None
 
     def opened(self, connection: Connection) -> None:
         """Enter a connection that passed all checks, and greet it. Never yields.
@@ -88,9 +90,15 @@ class Sessions:
                     pass  # pongs, and what the protocol tells to ignore
         except SubscriptionError as error:
             connection.send(events.subscription_error(error))
-            connection.send(events.error(error.code, error.message))
+            self._refuse(connection, error)
         except ProtocolError as error:
-            connection.send(events.error(error.code, error.message))
+            self._refuse(connection, error)
+
+    def _refuse(self, connection: Connection, error: ProtocolError) -> None:
+        connection.send(events.error(error.code, error.message))
+        if self.complaints is not None:
+            app_id = connection.table.application.app_id
+            self.complaints.refused("client", connection.socket_id, error.message, app_id)
 
     def received_binary(self, connection: Connection, payload: bytes) -> None:
         """Answer a binary message, which the protocol does not have. Never yields.

@@ -218,6 +218,9 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
         self.server.answer_seconds.observe(time.monotonic() - began)
         if self.server.tap is not None:
             self.server.tap.request(request.method, request.target, self._status)
+        if self._status >= "4" and self.server.complaints is not None:
+            what = f"{request.method} {request.path}"
+            self.server.complaints.refused("request", what, f"{self._status}: {_error(pieces)}")
         return keep_alive
 
     def _send(
@@ -252,6 +255,8 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
         """Answer what is no proper request, and close without losing the answer."""
         if self.server.tap is not None:
             self.server.tap.request("?", self._peer, f"{error.status} ({error})")
+        if self.server.complaints is not None:
+            self.server.complaints.refused("request", self._peer, f"{error.status} ({error})")
         self._status = error.status
         self._route = _NO_ROUTE
         self._headers = [("Content-Type", "application/json"), *error.headers]
@@ -293,6 +298,10 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
             return False
         if self.server.tap is not None:
             self.server.tap.state(self._peer, f"refused {request.path}: {refusal}")
+        if self.server.complaints is not None:
+            address = self.server.proxies.client_address(self._peer, request.headers)
+            why = f"{request.path}: {refusal}"
+            self.server.complaints.refused("connection", address or "socket", why)
         self._part_from_websocket(head + refusal.frames)
         return True
 
@@ -315,6 +324,14 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
             if not received:
                 return
             limit -= len(received)
+
+
+def _error(pieces: list[bytes]) -> str:
+    """Why a request was refused, in the words of the answer."""
+    try:
+        return str(orjson.loads(b"".join(pieces))["error"])
+    except (ValueError, LookupError, TypeError):
+        return "no reason given"
 
 
 def _no_write(data: bytes) -> None:

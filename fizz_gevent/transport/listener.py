@@ -15,7 +15,7 @@ from gevent.pywsgi import WSGIServer
 from fizz_gevent.channels.histogram import SECONDS, Histogram
 from fizz_gevent.config import ServerConfig
 from fizz_gevent.errors import ConnectionRejected
-from fizz_gevent.ports import Tap
+from fizz_gevent.ports import Complaints, Tap
 from fizz_gevent.protocol import events, frames
 from fizz_gevent.protocol.close_codes import CloseCode, name_of
 from fizz_gevent.service.admission import Admission, Handshake
@@ -52,6 +52,7 @@ class Listener(WSGIServer):
     Attributes:
         tls: The context to serve with, or None.
         tap: Who watches the stream, or None.
+        complaints: Who takes down what is refused, or None.
         open_sockets: Accepted and not closed yet, of every kind.
         open_websockets: How many of them are WebSockets.
         refusals: How many clients could not connect, by reason.
@@ -80,6 +81,7 @@ class Listener(WSGIServer):
         self.deadlines = deadlines
         self.proxies = proxies
         self.tap: Tap | None = None
+        self.complaints: Complaints | None = None
         self.open_sockets = 0
         self.open_websockets = 0
         self.refusals: dict[str, int] = {}

@@ -1,0 +1,1 @@
+"""The operators' page: a blueprint, its guard, and what it knows of the running server."""
