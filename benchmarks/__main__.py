@@ -123,17 +123,17 @@ def _servers(arguments: argparse.Namespace) -> list[Server]:
         is_url = what.startswith(("http://", "https://", "ws://", "wss://"))
         if is_url and not what.startswith(("http://", "ws://")):
             raise ValueError("--server: no TLS here; it would measure the generator's own")
-        servers.append(
-            Server(
-                name,
-                None if is_url else what,
-                what if is_url else None,
-                app_id=arguments.app_id,
-                key=arguments.app_key,
-                secret=arguments.app_secret,
-                environ=environ,
-            )
+        server = Server(
+            name,
+            None if is_url else what,
+            what if is_url else None,
+            app_id=arguments.app_id,
+            key=arguments.app_key,
+            secret=arguments.app_secret,
+            environ=environ,
         )
+        server.check()
+        servers.append(server)
     if not arguments.no_self_check and not arguments.plots:
         servers.append(nobody())
     if not servers:

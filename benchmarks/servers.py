@@ -65,6 +65,28 @@ class Server:
     environ: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
 
+    def check(self) -> None:
+        """Raise ValueError for a command that cannot be filled in, or an address that is none."""
+        if self.command is None:
+            self.target(0)
+            return
+        try:
+            self.filled_in(0)
+        except (KeyError, IndexError, ValueError) as error:
+            raise ValueError(f"{self.command!r} cannot be filled in: {error}") from None
+
+    def filled_in(self, port: int) -> str:
+        """The command with all it asks for."""
+        assert self.command is not None
+        return self.command.format(port=port, app_id=self.app_id, key=self.key, secret=self.secret)
+
+    def target(self, port: int) -> Target:
+        """Where it is: on a port of this machine if it is started here, else at its URL."""
+        credentials = {"app_id": self.app_id, "key": self.key, "secret": self.secret}
+        if self.command is None:
+            return Target.of_url(self.url or "", **credentials)
+        return Target("127.0.0.1", port, **credentials)
+
 
 def fizz(name: str, *, workers: int = 1, root: Path = ROOT) -> Server:
     """The Fizz of a checkout, with default settings but for the limit on client events."""
@@ -104,12 +126,11 @@ def running(server: Server, cores: Cores) -> Iterator[Running]:
     Raises:
         ServerFailed: It ends, or does not listen.
     """
-    credentials = {"app_id": server.app_id, "key": server.key, "secret": server.secret}
     if server.command is None:
-        yield Running(Target.of_url(server.url or "", **credentials))
+        yield Running(server.target(0))
         return
     port = free_port()
-    command = server.command.format(port=port, **credentials)
+    command = server.filled_in(port)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         log = Path(folder) / "log"
         kept = {
@@ -135,7 +156,7 @@ def running(server: Server, cores: Cores) -> Iterator[Running]:
                 said = log.read_text(errors="replace").split("\n")
                 last = next((line for line in reversed(said) if line.strip()), "it says nothing")
                 raise ServerFailed(f"{server.name} does not start: {last[:300]}")
-            yield Running(Target("127.0.0.1", port, **credentials), process.pid)
+            yield Running(server.target(port), process.pid)
         finally:
             _stop(process)
 

@@ -118,6 +118,8 @@ def test_wrong_credentials_are_found_and_not_measured(server: FizzServer) -> Non
         (["--only=("], "--only"),
         (["--server=nameless"], "is not NAME=COMMAND"),
         (["--server=a=https://127.0.0.1"], "no TLS here"),
+        (["--server=a=http://127.0.0.1:port"], "port"),
+        (["--server=a=b --at={socket}"], "cannot be filled in: 'socket'"),
         (["--workers=two"], "--workers"),
     ],
 )
