@@ -1,5 +1,7 @@
 """HTTP by hand: requests as bytes, answers as they come over the wire."""
 
+import contextlib
+import socket
 import ssl
 from typing import Self
 
@@ -26,6 +28,11 @@ class HttpSocket(RawWebSocket):
         status, headers = self.read_head()
         length = int(headers.get("content-length", "0")) if has_body else 0
         return Answer(status, headers, self._read(length))
+
+    def finish(self) -> None:
+        """Say that nothing more will be sent, unless the server has gone already."""
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_WR)
 
     def ask(self, data: bytes, *, has_body: bool = True) -> Answer:
         """Send a whole request and read the answer."""

@@ -245,7 +245,7 @@ def test_an_answer_without_a_body_has_no_length(http: HttpSocket) -> None:
 def test_a_client_that_has_said_all_is_answered(http: HttpSocket) -> None:
     """Protocol: RFC 9112 §9.6: closing one direction is no reason to get no answer."""
     http.send_raw(UP + trigger(event()))
-    http.socket.shutdown(1)
+    http.finish()
     assert http.read_answer().json == HEALTHY
     expect_published(http.read_answer())
     http.expect_end()
@@ -258,7 +258,7 @@ def test_a_client_that_leaves_within_a_body_publishes_nothing(
     with server.client() as client:
         client.subscribe("ocean")
         http.send_raw(trigger(event("cut"))[:-1])
-        http.socket.shutdown(1)
+        http.finish()
         http.expect_end()
         assert server.api().trigger("ocean", "after", "{}") == {}
         assert json.loads(client.next_event()["raw"])["event"] == "after"

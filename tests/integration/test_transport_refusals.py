@@ -168,7 +168,7 @@ def test_a_bad_request_is_refused_and_nothing_behind_it_is_served(
     assert answer.json["error"]
     assert answer.headers["connection"] == "close"
     assert answer.headers["content-type"] == "application/json"
-    http.socket.shutdown(1)
+    http.finish()
     http.expect_end()
 
 
