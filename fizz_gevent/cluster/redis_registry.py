@@ -161,6 +161,7 @@ class RedisRegistry(Census):
     ) -> Joined | None:
         """Enter a subscription while Redis is away; it is told of it on return."""
         self._is_out_of_step = True
+        self._listener.note_start(*place, 0)  # a later one here must not be taken for the first
         count = self._held.count(*place)
         if count == 1:
             self._came_alone.add((place, None))
