@@ -77,7 +77,8 @@ METRICS = {
         Metric("fizz_outbox_bytes", _H, "Bytes waiting for a client, when its socket is full"),
         Metric("fizz_slow_clients_total", _C, "Connections closed for reading too slowly", _APP),
         Metric("fizz_webhooks_total", _C, "Webhooks, by what became of them", ("outcome",)),
-        Metric("fizz_webhook_queue", _G, "Webhooks waiting to be sent"),
+        # With Redis, each process tells what waits for all of them.
+        Metric("fizz_webhook_queue", _G, "Webhooks waiting to be sent", (), Merge.MOST),
         Metric("fizz_redis_up", _G, "1 while every process reaches Redis", (), Merge.LEAST),
         Metric("fizz_bus_queue_bytes", _G, "Events waiting to be published to other nodes"),
         Metric("fizz_bus_dropped_total", _C, "Events for or from other nodes that were lost"),
