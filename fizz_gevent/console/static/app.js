@@ -12,6 +12,8 @@ const samples = new Samples();
 const incidents = new Map(); // node and number -> incident
 let setup = null;
 let seenIncidents = 0;
+let known = ""; // ids of the applications, which a reload of the server may change
+let asksAgainAt = 0;
 let selectedChannel = null;
 let followed = {}; // what is subscribed to beside the samples: kind -> channel
 
@@ -60,7 +62,9 @@ function drawOverview() {
   if (!samples.nodes.size) return;
   const total = samples.totals(null);
   TILES.forEach(([, show], index) => (values[index].textContent = show(total)));
-  for (const [plot, read] of plots) plot.add(Date.now() / 1000, read(total));
+  if ([...samples.nodes.values()].some((node) => node.before)) { // there are rates to show
+    for (const [plot, read] of plots) plot.add(Date.now() / 1000, read(total));
+  }
   fill($("app-rows"), setup.apps.map((app) => {
     const own = samples.totals(app.app_id);
     return el("tr", {},
@@ -80,6 +84,7 @@ function drawOverview() {
 
 function sampled(_event, sample) {
   samples.add(sample);
+  if (Object.keys(sample.apps).sort().join() !== known) relearn();
   for (const incident of sample.incidents) incidents.set(`${sample.node} ${incident.number}`, incident);
   if (sample.incidents.length) drawErrors();
 }
@@ -198,7 +203,7 @@ function drawErrors() {
   fill($("error-rows"), shown.map((each) => el("tr", {},
     el("td", { className: "time" }, clock(each.time)),
     el("td", {}, el("span", { className: ["error", "critical"].includes(each.what) ? "tag bad" : "tag second" }, each.what)),
-    el("td", { className: "mono" }, each.who), el("td", { className: "why" }, each.why))));
+    el("td", { className: "mono" }, each.who, each.app ? el("span", { className: "dim" }, ` of ${each.app}`) : ""), el("td", { className: "why" }, each.why))));
 }
 
 // What is followed, and which section is seen
@@ -256,8 +261,15 @@ function chooseApp() {
   drawSection();
 }
 
+async function relearn() {
+  if (performance.now() < asksAgainAt) return;
+  asksAgainAt = performance.now() + 5000;
+  try { await learn(); drawSection(); } catch { /* it is asked for again with the next sample */ }
+}
+
 async function learn() {
   setup = await ask("setup");
+  known = setup.apps.map((app) => app.app_id).sort().join();
   const before = $("app").value || sessionStorage.getItem("fizz-app");
   $("version").textContent = setup.version;
   fill($("app"), setup.apps.map((app) => el("option", { value: app.app_id, selected: app.app_id === before }, app.app_id)));

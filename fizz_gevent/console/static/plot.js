@@ -1,9 +1,9 @@
 // Lines over the last minutes, as SVG.
 
-import { el, number } from "./dom.js";
+import { duration, el, number } from "./dom.js";
 
 const NS = "http://www.w3.org/2000/svg";
-const SPAN = 300; // seconds
+const [SHORTEST, LONGEST] = [60, 300]; // seconds; a new page does not begin with an empty plot
 const [WIDTH, HEIGHT, LEFT, BOTTOM] = [480, 150, 40, 18];
 
 function shape(tag, attributes, text) {
@@ -46,7 +46,7 @@ export class Plot {
 
   add(now, values) {
     this.points.push([now, ...values]);
-    while (this.points.length && this.points[0][0] < now - SPAN) this.points.shift();
+    while (this.points.length && this.points[0][0] < now - LONGEST) this.points.shift();
     this.draw();
   }
 
@@ -57,15 +57,18 @@ export class Plot {
     this.svg.setAttribute("viewBox", `0 0 ${this.width} ${this.height}`);
     const last = this.points.at(-1);
     const now = last?.[0] ?? 0;
+    const age = now - (this.points[0]?.[0] ?? now);
+    const span = Math.min(LONGEST, Math.max(SHORTEST, Math.ceil(age / 60) * 60));
     const top = ceiling(Math.max(1, ...this.points.flatMap((point) => point.slice(1))));
-    const x = (seconds) => LEFT + ((seconds - now + SPAN) / SPAN) * (this.width - LEFT - 6);
+    const x = (seconds) => LEFT + ((seconds - now + span) / span) * (this.width - LEFT - 6);
     const y = (value) => this.height - BOTTOM - (value / top) * (this.height - BOTTOM - 10);
     const parts = [0, 0.5, 1].flatMap((part) => [
       shape("line", { class: "grid", x1: LEFT, x2: this.width - 6, y1: y(top * part), y2: y(top * part) }),
       shape("text", { x: LEFT - 7, y: y(top * part) + 4, "text-anchor": "end" }, number(top * part)),
     ]);
-    for (const [seconds, label] of [[SPAN, "5 min ago"], [SPAN / 2, "2:30"], [0, "now"]]) {
-      const anchor = seconds === SPAN ? "start" : seconds ? "middle" : "end";
+    for (const seconds of [span, span / 2, 0]) {
+      const anchor = seconds === span ? "start" : seconds ? "middle" : "end";
+      const label = seconds ? `${duration(seconds)} ago` : "now";
       parts.push(shape("text", { x: x(now - seconds), y: this.height - 3, "text-anchor": anchor }, label));
     }
     this.names.forEach((_, index) => {
