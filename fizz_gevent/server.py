@@ -44,7 +44,7 @@ from fizz_gevent.service.users import Users
 from fizz_gevent.service.watchlists import Watchlists
 from fizz_gevent.stream_taps import StreamTaps, log_tap
 from fizz_gevent.transport import endpoint
-from fizz_gevent.transport.address import listen
+from fizz_gevent.transport.address import forget, listen
 from fizz_gevent.transport.deadlines import Deadlines
 from fizz_gevent.transport.flusher import Flusher
 from fizz_gevent.transport.listener import Listener
@@ -254,6 +254,8 @@ class Server:
         self._send_away()
         while self._listener.open_sockets and time.monotonic() < until:
             self._deadlines.hurry()
+            for table in self._tables:  # who was being admitted when the others were sent away
+                _close_all(table, CloseCode.RECONNECT)
             gevent.sleep(_SLICE_SECONDS)
         self.webhooks.drain(max(_LEAST_DRAIN_SECONDS, until - time.monotonic()))
         self._cluster.stop()
@@ -337,6 +339,7 @@ def run(
     stopping = gevent.spawn(server.stop)
     stopping.link(lambda _: hurried.set())
     hurried.wait()
+    forget(config.server.host)
     return 0
 
 

@@ -31,7 +31,7 @@ from fizz_gevent.metrics_listener import MetricsListener, of_workers
 from fizz_gevent.open_files import Capacity
 from fizz_gevent.reload import merged, waiting_for_restart
 from fizz_gevent.server import reload_from
-from fizz_gevent.transport.address import listen
+from fizz_gevent.transport.address import forget, listen
 from fizz_gevent.transport.balance import Balance, open_memory
 from fizz_gevent.worker import (
     VARIABLE,
@@ -267,6 +267,7 @@ def run(
     gevent.signal_handler(signal.SIGTERM, ask_to_stop)
     gevent.signal_handler(signal.SIGINT, ask_to_stop)
     with contextlib.ExitStack() as stack:
+        stack.callback(forget, server.host)
         listener = stack.enter_context(listen(server.host, server.port))
         address = listener.getsockname()
         metrics_folder = None

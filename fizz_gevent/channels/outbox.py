@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-
 _REFUSED = -2
 """The limit of an outbox that had to refuse a frame, until its owner cuts it."""
 

@@ -1,5 +1,6 @@
 """Where the server listens: IPv4, IPv6 for both, or a Unix socket."""
 
+import contextlib
 import errno
 import os
 import socket
@@ -47,6 +48,13 @@ def listen(host: str, port: int) -> socket.socket:
         raise StartError(f"cannot listen on {where}: {_reason(error)}") from None
     listener.setblocking(False)
     return listener
+
+
+def forget(host: str) -> None:
+    """Remove what a Unix socket has left in the file system; nothing for other addresses."""
+    if host.startswith("unix:"):
+        with contextlib.suppress(OSError):
+            os.unlink(host.removeprefix("unix:"))
 
 
 def _listen_unix(path: str) -> socket.socket:

@@ -101,7 +101,12 @@ class Flusher:
         position = 0
         until = time.monotonic() + _SLICE_SECONDS
         while position < len(batch):
-            self._send(batch[position : position + _SENDS_BETWEEN_LOOKS])
+            part = batch[position : position + _SENDS_BETWEEN_LOOKS]
+            try:
+                self._send(part)
+            except Exception:
+                _log.exception("fault in the flusher")
+                self._send_apart(part)
             position += _SENDS_BETWEEN_LOOKS
             if position < len(batch) and time.monotonic() > until:
                 self.dirty[:0] = batch[position:]
@@ -110,6 +115,15 @@ class Flusher:
         self.overflowing.clear()
         for outbox in overflowing:
             cast("WebSocket", outbox.owner).overflowed()
+
+    def _send_apart(self, outboxes: list[Outbox]) -> None:
+        """Send what is left after a fault; whose data it is in pays for it, and nobody else."""
+        for outbox in outboxes:
+            if outbox.first is not None:
+                try:
+                    self.flush(outbox)
+                except Exception:
+                    cast("WebSocket", outbox.owner).lost()
 
     def _send(self, outboxes: list[Outbox]) -> None:
         """``flush`` for many, written out: this is where a busy server spends its time."""

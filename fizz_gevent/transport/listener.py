@@ -5,6 +5,7 @@ import logging
 import secrets
 import socket
 import ssl
+import time
 from _socket import socket as Socket
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,7 @@ from fizz_gevent.transport.websocket import WebSocket, Wiring
 _log = logging.getLogger(__name__)
 _HALF = 10**9
 _PAUSE_SECONDS = 0.25
+_WARNING_SECONDS = 10.0
 _POLITE_RESERVE = 32
 """Sockets kept for clients and callers who are to be refused in words."""
 _OUT_OF_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -92,6 +94,7 @@ class Listener(WSGIServer):
         self._max_sockets = max_sockets
         self._max_websockets = max_websockets
         self._pause: Any = None
+        self._next_warning_at = 0.0
         super().__init__(
             listener,
             application,
@@ -181,7 +184,10 @@ class Listener(WSGIServer):
 
     def _rest(self, error: OSError) -> None:
         """Accept nothing for a moment: the machine has no file or memory for one more."""
-        _log.warning("cannot accept connections: %s", error.strerror)
+        now = time.monotonic()
+        if now >= self._next_warning_at:
+            self._next_warning_at = now + _WARNING_SECONDS
+            _log.warning("cannot accept connections: %s", error.strerror)
         self._pause_accepting(_PAUSE_SECONDS)
 
     def _pause_accepting(self, seconds: float) -> None:

@@ -158,3 +158,11 @@ def test_a_path_where_no_socket_can_be_is_one_line(path: Path, tmp_path: Path) -
     too_long = path.parent / ("x" * 200)
     line = refused(FizzServer(tmp_path, server={"host": f"unix:{too_long}"}), code=2)
     assert "servers.fizz.host" in line
+
+
+def test_a_unix_socket_is_gone_when_its_server_is(fizz: Start, tmp_path: Path) -> None:
+    path = tmp_path / "fizz.sock"
+    server = fizz(server={"host": f"unix:{path}"})
+    assert path.is_socket()
+    server.stop()
+    assert not path.exists()
