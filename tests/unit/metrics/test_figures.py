@@ -24,7 +24,8 @@ def test_values_add_up_by_their_labels() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("open_files", 3), ("redis_up", 1), ("bus_queue_bytes", 3)]
+    ("name", "expected"),
+    [("open_files", 3), ("redis_up", 1), ("bus_queue_bytes", 3), ("webhook_queue", 2)],
 )
 def test_each_metric_has_its_own_way_of_being_put_together(name: str, expected: float) -> None:
     one = figures(**{name: 1})
