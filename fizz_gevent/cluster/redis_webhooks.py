@@ -25,6 +25,7 @@ from fizz_gevent.protocol.deliveries import (
     Failed,
     Taken,
     Target,
+    Waiting,
 )
 from fizz_gevent.protocol.names import kind_of
 from fizz_gevent.protocol.webhooks import Moment, WebhookEvent
@@ -246,7 +247,20 @@ class RedisBacklog:
         )
         self.news()
 
-    # What was given up
+    # What an operator asks for
+
+    def waiting(self) -> list[Waiting]:
+        key = f"{self._prefix}:w"
+        found = []
+        for target in self._commands.ask("ZRANGE", f"{key}:due", 0, -1):
+            lanes = self._commands.ask("ZRANGE", b"%b:l:%b" % (key.encode(), target), 0, -1)
+            asked = [
+                self._commands.begin(("LLEN", b"%b:q:%b" % (key.encode(), lane))) for lane in lanes
+            ]
+            app_id, _, name = target.decode().partition(" ")
+            counts: list[Any] = [each.get() for each in asked]
+            found.append(Waiting(app_id, name, sum(counts)))
+        return found
 
     def failed(self) -> list[Failed]:
         return [_failed(entry) for entry in self._failed_entries()]

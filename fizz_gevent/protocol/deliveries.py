@@ -88,6 +88,19 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """How much waits for one webhook.
+
+    Attributes:
+        request_count: Requests that were not taken yet, those that are being made included.
+    """
+
+    app_id: str
+    target: str
+    request_count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """A request that was given up.
 

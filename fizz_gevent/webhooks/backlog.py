@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from fizz_gevent.protocol.deliveries import Failed, Taken, Target
+from fizz_gevent.protocol.deliveries import Failed, Taken, Target, Waiting
 from fizz_gevent.protocol.webhooks import WebhookEvent
 
 
@@ -59,6 +59,9 @@ class Backlog(Protocol):
 
     def discard(self, taken: Taken) -> None:
         """A request is of no webhook any more; it counts as dropped. May yield."""
+
+    def waiting(self) -> list[Waiting]:
+        """What waits for each webhook for which anything does. May yield."""
 
     def failed(self) -> list[Failed]:
         """What was given up, the latest first; older ones are forgotten. May yield."""

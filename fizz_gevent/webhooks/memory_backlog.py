@@ -20,6 +20,7 @@ from fizz_gevent.protocol.deliveries import (
     Failed,
     Taken,
     Target,
+    Waiting,
 )
 from fizz_gevent.protocol.names import kind_of
 from fizz_gevent.protocol.webhooks import WebhookEvent
@@ -233,7 +234,13 @@ class MemoryBacklog:
         self.dropped_count += 1
         self.done(taken)
 
-    # What was given up
+    # What an operator asks for
+
+    def waiting(self) -> list[Waiting]:
+        counts: dict[Target, int] = {}
+        for lane in self._lanes.values():
+            counts[lane.target] = counts.get(lane.target, 0) + len(lane.waiting)
+        return [Waiting(*target, count) for target, count in counts.items()]
 
     def failed(self) -> list[Failed]:
         return list(self._failed)

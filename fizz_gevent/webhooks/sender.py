@@ -38,6 +38,7 @@ class Sender:
         application_of: The application of an id, as it is configured now.
 
     Attributes:
+        backlog: What waits, and what was given up.
         sent_count: Requests that were taken: the answer was 2xx.
         failed_count: Tries that were not.
         retried_count: Tries that were not the first of their request.
@@ -58,7 +59,7 @@ class Sender:
         self.failed_count = 0
         self.retried_count = 0
         self.given_up_count = 0
-        self._backlog = backlog
+        self.backlog = backlog
         self._client = client
         self._application_of = application_of
         self._waits = waits
@@ -77,17 +78,17 @@ class Sender:
 
     def drain(self, seconds: float) -> None:
         """This node stops: send what would be lost with it, as far as time allows. Yields."""
-        self._is_leaving = self._backlog.is_shared  # then others take over what is left
-        self._backlog.hurry()
+        self._is_leaving = self.backlog.is_shared  # then others take over what is left
+        self.backlog.hurry()
         now = time.monotonic()
         until, tell_at = now + seconds, now + _PATIENCE
-        while (self._running or self._backlog.left_here()) and time.monotonic() < until:
+        while (self._running or self.backlog.left_here()) and time.monotonic() < until:
             gevent.sleep(_POLL)
             if time.monotonic() >= tell_at:
                 tell_at = until
-                left = self._backlog.left_here()
+                left = self.backlog.left_here()
                 _log.info("webhooks waiting: %d; at most %.0f s more for them", left, until - now)
-        left = self._backlog.left_here()
+        left = self.backlog.left_here()
         if left:
             _log.error("webhooks lost, for they could not be sent in time: %d", left)
         if self._greenlet is not None:
@@ -101,10 +102,10 @@ class Sender:
     def _send_for_ever(self) -> None:
         while not self._is_leaving:
             try:
-                self._woken.wait(self._backlog.seconds_to_wait())
+                self._woken.wait(self.backlog.seconds_to_wait())
                 self._woken.clear()
-                self._backlog.advance()
-                for taken in self._backlog.take(self._running, self._most_at_once):
+                self.backlog.advance()
+                for taken in self.backlog.take(self._running, self._most_at_once):
                     target = (taken.delivery.app_id, taken.delivery.target)
                     self._running[target] = self._running.get(target, 0) + 1
                     gevent.spawn(self._send, taken, target)
@@ -134,7 +135,7 @@ class Sender:
         application = self._application_of(delivery.app_id)
         webhook = None if application is None else webhook_of(application, delivery.target)
         if application is None or webhook is None:
-            self._backlog.discard(taken)
+            self.backlog.discard(taken)
             return
         if taken.age > self._last_try_at + _SLACK:
             self._give_up(taken, target, "waited too long behind others that failed")
@@ -153,7 +154,7 @@ class Sender:
         else:
             if 200 <= status < 300:
                 self.sent_count += 1
-                self._backlog.done(taken)
+                self.backlog.done(taken)
                 self._works(target)
                 return
             why = f"status {status}"
@@ -169,12 +170,12 @@ class Sender:
         if taken.tries < len(self._waits):
             wait = self._waits[taken.tries] * random.uniform(1 - _JITTER, 1 + _JITTER)
             left = min(wait, left)
-        self._backlog.again(taken, left)
+        self.backlog.again(taken, left)
 
     def _give_up(self, taken: Taken, target: Target, why: str) -> None:
         self.given_up_count += 1
         self._trouble(target).gives_up(target, why)
-        self._backlog.give_up(taken, why)
+        self.backlog.give_up(taken, why)
 
     def _trouble(self, target: Target) -> "_Trouble":
         trouble = self._troubles.get(target)

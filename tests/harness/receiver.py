@@ -1,13 +1,18 @@
 """A back end that gets webhooks, and does with them what a test wants."""
 
 import json
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
+from tests.harness.certificates import Certificate
 from tests.harness.eventually import WITHIN, eventually
+
+Answer = Callable[[dict[str, Any]], int | tuple[int, dict[str, str]]]
+"""A status, or a status and further headers, for a body."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +50,16 @@ class _Server(ThreadingHTTPServer):
 class Receiver:
     """Listens on loopback, records every request and answers it.
 
+    Args:
+        certificate: With it, the receiver speaks TLS.
+
     Attributes:
-        answer: What to answer a request with: a status, or one and further headers.
+        answer: What to answer a request with.
         requests: All that came, in the order of the answers.
     """
 
-    def __init__(self) -> None:
-        self.answer: Callable[[dict[str, Any]], int | tuple[int, dict[str, str]]] = lambda _: 200
+    def __init__(self, certificate: Certificate | None = None) -> None:
+        self.answer: Answer = lambda _: 200
         self.requests: list[Received] = []
         self._lock = threading.Lock()
         receiver = self
@@ -70,7 +78,15 @@ class Receiver:
                 """Nothing: the test looks at ``requests``."""
 
         self._server = _Server(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._scheme = "http"
+        if certificate is not None:
+            self._scheme = "https"
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate.cert, certificate.key)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), daemon=True
+        )
         self._thread.start()
 
     def _take(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str]]:
@@ -86,7 +102,7 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/hook"
+        return f"{self._scheme}://127.0.0.1:{self.port}/hook"
 
     @property
     def taken(self) -> list[Received]:

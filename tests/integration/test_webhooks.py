@@ -12,6 +12,7 @@ import pusher
 import pytest
 
 from tests.conftest import Start
+from tests.harness.certificates import Certificate
 from tests.harness.eventually import eventually
 from tests.harness.node import NodeScript
 from tests.harness.receiver import Failing, Receiver
@@ -220,6 +221,27 @@ def test_addresses_inside_private_networks_are_refused_where_that_is_wished(
         eventually(lambda: words in server.stderr, what="the log says why")
     server.stop()
     assert receiver.requests == []
+
+
+def test_certificates_are_checked(
+    fizz: Start, receiver: Receiver, certificate: Certificate
+) -> None:
+    """One address has a certificate that this server trusts; to another it has no name."""
+    with Receiver(certificate) as trusted:
+        port = trusted.port
+        hooks = [{"url": f"https://localhost:{port}/a"}, {"url": f"https://127.0.0.2:{port}/b"}]
+        server = fizz(
+            apps=[app_of(receiver, *hooks)],
+            server=_DRAIN_SHORTLY,
+            environ={"SSL_CERT_FILE": str(certificate.cert)},
+        )
+        with server.client() as client:
+            client.subscribe("orders")
+            assert named(trusted.wait_for(1)) == [("channel_occupied", "orders")]
+            eventually(lambda: "/b of application 1001 fails" in server.stderr)
+            receiver.wait_for(1)
+        server.stop()
+        assert {request.path for request in trusted.requests} == {"/a"}
 
 
 def test_redirects_are_not_followed(fizz: Start, receiver: Receiver) -> None:

@@ -15,7 +15,7 @@ from fizz_gevent.cluster.redis_link import RedisLink
 from fizz_gevent.cluster.redis_webhooks import RedisBacklog
 from fizz_gevent.config import RedisConfig, ScalingConfig
 from fizz_gevent.protocol import webhooks
-from fizz_gevent.protocol.deliveries import Taken
+from fizz_gevent.protocol.deliveries import Taken, Waiting
 from tests.harness.redis_server import RedisServer
 
 pytestmark = pytest.mark.needs_redis
@@ -293,6 +293,18 @@ def test_what_was_given_up_is_kept_and_can_be_sent_again(redis: RedisServer) -> 
     assert office.backlog.failed() == []
     office.told()
     assert_nothing_is_left(redis)
+
+
+def test_what_waits_is_told_for_each_webhook(redis: RedisServer) -> None:
+    office = Office(redis)
+    for channel in ("a", "a", "b"):
+        office.note(channel)
+    office.backlog.advance()
+    office.backlog.take({}, 100)
+    assert sorted(office.backlog.waiting(), key=lambda each: each.target) == [
+        Waiting("app", "0 http://0.test/a b", 3),
+        Waiting("app", "0 http://1.test", 3),
+    ]
 
 
 def test_what_does_not_fit_is_dropped_and_counted_once(

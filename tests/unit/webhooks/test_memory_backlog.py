@@ -5,7 +5,7 @@ from typing import Any
 
 from fizz_gevent.application import Application, Webhook
 from fizz_gevent.protocol import webhooks
-from fizz_gevent.protocol.deliveries import Taken
+from fizz_gevent.protocol.deliveries import Taken, Waiting
 from fizz_gevent.webhooks.memory_backlog import MemoryBacklog
 from tests.unit.clockwork import UNIX_START, HandClock
 
@@ -223,6 +223,18 @@ def test_what_was_given_up_is_kept_and_can_be_sent_again_with_a_new_time() -> No
     assert {taken.delivery.time_ms for taken in batch} == {int((UNIX_START + 600) * 1000)}
     assert {taken.age for taken in batch} == {0}
     assert office.backlog.failed() == []
+
+
+def test_what_waits_is_told_for_each_webhook() -> None:
+    office = Office(hooks=2)
+    for channel in ("a", "a", "b"):
+        office.note(channel)
+    assert office.backlog.waiting() == []
+    office.take()
+    assert office.backlog.waiting() == [
+        Waiting("app", "0 http://0.test", 3),
+        Waiting("app", "0 http://1.test", 3),
+    ]
 
 
 def test_what_is_of_no_webhook_any_more_is_not_sent_again() -> None:
