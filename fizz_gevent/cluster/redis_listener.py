@@ -49,6 +49,8 @@ class RedisListener:
         self._wanted: dict[str, AsyncResult[bool]] = {}
         self._unwanted: dict[str, Any] = {}
         self._starts: dict[str, int] = {}
+        self._unplaced: set[str] = set()
+        """Wanted since a moment ago, and it is not known yet from where in the log on."""
         self._heard_at = 0.0
         self._down_since: float | None = time.monotonic()
         self._attempts = 0
@@ -85,6 +87,7 @@ class RedisListener:
         confirmed = self._wanted.get(name)
         if confirmed is None:
             confirmed = self._wanted[name] = AsyncResult()
+            self._unplaced.add(name)
             if self._connection is not None:
                 if not self._asked:
                     gevent.get_hub().loop.run_callback(gevent.spawn, self._subscribe_asked)
@@ -95,12 +98,19 @@ class RedisListener:
             raise ClusterUnavailable("the bus went down")
 
     def note_start(self, app_id: str, channel: str, position: int) -> None:
-        """Note where in the log a channel's first subscriber here came. Never yields."""
-        self._starts.setdefault(self.name_of(app_id, channel), position)
+        """Note where in the log a channel's first subscriber here came. Never yields.
+
+        For later ones it changes nothing: they come behind what the first may still have to hear.
+        """
+        name = self.name_of(app_id, channel)
+        if name in self._unplaced:
+            self._unplaced.remove(name)
+            self._starts[name] = position
 
     def forget_starts(self) -> None:
         """The log begins anew, and all of it matters. Never yields."""
         self._starts.clear()
+        self._unplaced.clear()
 
     def start_of(self, name: str) -> int | None:
         """From where in the log on a bus channel matters here; None where it does not."""
@@ -231,6 +241,7 @@ class RedisListener:
     def _unsubscribe(self, name: str) -> None:
         self._unwanted.pop(name, None)
         self._starts.pop(name, None)
+        self._unplaced.discard(name)
         if self._wanted.pop(name, None) is not None:
             self._send("UNSUBSCRIBE", [name])
 
