@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import Start
 from tests.harness.eventually import eventually
 from tests.harness.pusher_client import PusherClient
+from tests.harness.receiver import Receiver
 from tests.harness.scrape import Scrape
 from tests.harness.server import FizzServer, ServerFailed, free_port
 from tests.harness.signing import App
@@ -285,6 +286,29 @@ def test_one_process_has_one_version_and_no_redis(server: FizzServer) -> None:
     assert found.values("fizz_info") == [1]
     assert found.values("fizz_workers") == [1]
     assert found.values("fizz_redis_up") == []
+
+
+def test_webhooks_by_what_became_of_them(fizz: Start) -> None:
+    """Protocol: §13; the first try fails, the second does not."""
+    with Receiver() as receiver:
+        statuses = iter([500])
+        receiver.answer = lambda _: next(statuses, 200)
+        server = fizz(
+            apps=[
+                ONE.settings(webhooks=[{"url": receiver.url, "event_types": ["channel_occupied"]}])
+            ],
+            server={"metrics": {"enabled": True, "port": free_port()}, "workers": 1},
+        )
+        with server.client(ONE) as client:
+            client.subscribe("orders")
+            eventually(lambda: scrape(server)("fizz_webhook_queue") == 1)
+            receiver.wait_for(1)
+            eventually(lambda: scrape(server)("fizz_webhook_queue") == 0)
+            found = scrape(server)
+    assert found("fizz_webhooks_total", outcome="sent") == 1
+    assert found("fizz_webhooks_total", outcome="failed") == 1
+    assert found("fizz_webhooks_total", outcome="given_up") == 0
+    assert found("fizz_webhooks_total", outcome="dropped") == 0
 
 
 def test_a_scrape_of_many_connections(
