@@ -200,13 +200,13 @@ class RedisBacklog:
         if used:
             self.news()
 
-    def take(self, running: Mapping[Target, int], most: int) -> list[Taken]:
-        if not self.waiting_count:
+    def take(self, occupied: Mapping[Target, int], most: int, in_all: int) -> list[Taken]:
+        if not self.waiting_count or in_all <= 0:
             return []
-        arguments: list[str | int] = []
-        for (app_id, target), count in running.items():
+        arguments: list[str | int] = [self._lease_ms, in_all, most]
+        for (app_id, target), count in occupied.items():
             arguments += (f"{app_id} {target}", most - count)
-        answer = self._commands.script("webhook_take", self._lease_ms, most, *arguments)
+        answer = self._commands.script("webhook_take", *arguments)
         now_ms = int(answer[0])
         found = []
         for tries, request in zip(answer[1::2], answer[2::2], strict=True):

@@ -37,12 +37,13 @@ class Backlog(Protocol):
     def advance(self) -> None:
         """Let go what was held for long enough, and make requests of events. May yield."""
 
-    def take(self, running: Mapping[Target, int], most: int) -> list[Taken]:
+    def take(self, occupied: Mapping[Target, int], most: int, in_all: int) -> list[Taken]:
         """Requests to make now. May yield.
 
         Args:
-            running: How many requests to each target are being made, where there are any.
-            most: No target may have more than so many at once.
+            occupied: What of ``most`` a target may not have, where that is anything.
+            most: Of one target.
+            in_all: Of all together.
         """
 
     def seconds_to_wait(self) -> float | None:

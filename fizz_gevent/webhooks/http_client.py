@@ -14,8 +14,8 @@ from urllib3.util import make_headers
 from fizz_gevent.webhooks import addresses
 
 TRY_SECONDS = 10.0
-_POOLS = 64
-_KEPT_PER_POOL = 64
+_POOLS = 32
+_KEPT_PER_POOL = 16
 _READ_BYTES = 65536
 """Of an answer; what a receiver says beyond this costs it the connection."""
 

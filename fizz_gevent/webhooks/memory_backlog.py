@@ -184,14 +184,15 @@ class MemoryBacklog:
     def _make_ready(self, name: str, lane: "_Lane") -> None:
         self._ready.setdefault(lane.target, deque()).append(name)
 
-    def take(self, running: Mapping[Target, int], most: int) -> list[Taken]:
+    def take(self, occupied: Mapping[Target, int], most: int, in_all: int) -> list[Taken]:
         now = self._clock.monotonic()
         while self._later and self._later[0][0] <= now:
             name = heapq.heappop(self._later)[2]
             self._make_ready(name, self._lanes[name])
         found: list[Taken] = []
         for target, names in list(self._ready.items()):
-            for _ in range(min(len(names), most - running.get(target, 0))):
+            room = min(most - occupied.get(target, 0), in_all - len(found))
+            for _ in range(min(len(names), room)):
                 lane = self._lanes[names.popleft()]
                 delivery, created = lane.waiting[0]
                 found.append(Taken(delivery, lane.tries, now - created))

@@ -25,6 +25,9 @@ _SLACK = 5.0
 _JITTER = 0.1
 _MOST_AT_ONCE = 16
 """Requests to one webhook that this node makes at the same time."""
+_MOST_IN_TROUBLE = 2
+"""To one that does not take them: it may hang, and others need the room."""
+_MOST_IN_ALL = 128
 _PAUSE = 0.5
 _POLL = 0.02
 _PATIENCE = 1.0
@@ -105,7 +108,8 @@ class Sender:
                 self._woken.wait(self.backlog.seconds_to_wait())
                 self._woken.clear()
                 self.backlog.advance()
-                for taken in self.backlog.take(self._running, self._most_at_once):
+                room = _MOST_IN_ALL - self.running_count
+                for taken in self.backlog.take(self._occupied(), self._most_at_once, room):
                     target = (taken.delivery.app_id, taken.delivery.target)
                     self._running[target] = self._running.get(target, 0) + 1
                     gevent.spawn(self._send, taken, target)
@@ -114,6 +118,15 @@ class Sender:
             except Exception:
                 _log.exception("fault while webhooks were sent")
                 gevent.sleep(_PAUSE)
+
+    def _occupied(self) -> dict[Target, int]:
+        """How much of the room for each target is taken, or not to be used."""
+        occupied = dict(self._running)
+        kept = max(0, self._most_at_once - _MOST_IN_TROUBLE)
+        for target, trouble in self._troubles.items():
+            if trouble.is_on:
+                occupied[target] = occupied.get(target, 0) + kept
+        return occupied
 
     def _send(self, taken: Taken, target: Target) -> None:
         try:
@@ -184,38 +197,53 @@ class Sender:
         return trouble
 
     def _works(self, target: Target) -> None:
-        if self._troubles.pop(target, None) is not None:
-            _log.warning("webhook %s works again", _shown(target))
+        trouble = self._troubles.get(target)
+        if trouble is not None:
+            trouble.ends(target)
 
 
 class _Trouble:
-    """Tells of a webhook that fails: once when it begins, then once a minute what was given up."""
+    """Tells of a webhook that fails: that it begins and ends, and what is given up, and none of
+    it more than once a minute.
 
-    __slots__ = ("_given_up", "_has_begun", "_told_at")
+    Attributes:
+        is_on: The latest request was not taken.
+    """
+
+    __slots__ = ("_begin_told_at", "_given_up", "_given_up_told_at", "_is_told", "is_on")
 
     def __init__(self) -> None:
-        self._has_begun = False
+        self.is_on = False
+        self._is_told = False
+        self._begin_told_at = self._given_up_told_at = float("-inf")
         self._given_up = 0
-        self._told_at = float("-inf")
 
     def begins(self, target: Target, why: str, seconds: float) -> None:
-        if not self._has_begun:
-            self._has_begun = True
+        self.is_on = True
+        now = time.monotonic()
+        if not self._is_told and now - self._begin_told_at >= _QUIET_SECONDS:
+            self._is_told, self._begin_told_at = True, now
             _log.warning(
                 "webhook %s fails: %s; it is tried again for %g s", _shown(target), why, seconds
             )
 
+    def ends(self, target: Target) -> None:
+        self.is_on = False
+        if self._is_told:
+            self._is_told = False
+            _log.warning("webhook %s works again", _shown(target))
+
     def gives_up(self, target: Target, why: str) -> None:
         self._given_up += 1
         now = time.monotonic()
-        if now - self._told_at >= _QUIET_SECONDS:
+        if now - self._given_up_told_at >= _QUIET_SECONDS:
             _log.error(
                 "webhook %s: %d requests given up; the last: %s",
                 _shown(target),
                 self._given_up,
                 why,
             )
-            self._told_at, self._given_up = now, 0
+            self._given_up_told_at, self._given_up = now, 0
 
 
 def _headers(delivery: Delivery, configured: Mapping[str, str]) -> dict[str, str]:

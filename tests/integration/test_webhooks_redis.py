@@ -76,7 +76,7 @@ class Office:
         """Requests of the first webhook; those of the second are finished at once."""
         self.backlog.advance()
         found = []
-        for taken in self.backlog.take({}, most):
+        for taken in self.backlog.take({}, most, 1000):
             if "1.test" in taken.delivery.target:
                 self.backlog.done(taken)
             else:
@@ -243,9 +243,11 @@ def test_no_target_has_more_requests_than_there_is_room(redis: RedisServer) -> N
     for number in range(5):
         office.note(f"c{number}")
     office.backlog.advance()
-    batch = office.backlog.take({("app", "0 http://0.test/a b"): 3}, 4)
+    batch = office.backlog.take({("app", "0 http://0.test/a b"): 3}, 4, 100)
     targets = sorted(taken.delivery.target for taken in batch)
     assert targets == ["0 http://0.test/a b"] + ["0 http://1.test"] * 4
+    assert office.backlog.take({}, 4, 0) == []
+    assert len(office.backlog.take({}, 4, 3)) == 3
 
 
 def test_events_gather_for_a_while(redis: RedisServer) -> None:
@@ -300,7 +302,7 @@ def test_what_waits_is_told_for_each_webhook(redis: RedisServer) -> None:
     for channel in ("a", "a", "b"):
         office.note(channel)
     office.backlog.advance()
-    office.backlog.take({}, 100)
+    office.backlog.take({}, 100, 100)
     assert sorted(office.backlog.waiting(), key=lambda each: each.target) == [
         Waiting("app", "0 http://0.test/a b", 3),
         Waiting("app", "0 http://1.test", 3),

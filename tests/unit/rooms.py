@@ -249,7 +249,7 @@ class Node:
         found = []
         self.turn()
         self.backlog.advance()
-        while batch := self.backlog.take({}, 100):
+        while batch := self.backlog.take({}, 100, 100):
             for taken in batch:
                 found.append((taken.delivery.target, json.loads(taken.delivery.body)))
                 self.backlog.done(taken)

@@ -5,18 +5,18 @@
 --   P:w:l:<target>    sorted set: lane -> when its first request is due
 --   P:w:q:<lane>      list: requests
 --   P:w:tries         hash: lane -> how often its first request was made in vain
--- ARGV: P, milliseconds until a lane is handed out again, room for each target; then targets that
---       have another room, and that room
+-- ARGV: P, milliseconds until a lane is handed out again, room in all, room for each target; then
+--       targets that have another room, and that room
 -- Answers: now, then tries, request, ...
-local p, lease = ARGV[1], tonumber(ARGV[2])
+local p, lease, in_all = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function text(number) return string.format('%.0f', number) end
 local rooms = {}
-for i = 4, #ARGV, 2 do rooms[ARGV[i]] = tonumber(ARGV[i + 1]) end
+for i = 5, #ARGV, 2 do rooms[ARGV[i]] = tonumber(ARGV[i + 1]) end
 local answer = {text(now)}
 for _, target in ipairs(redis.call('ZRANGEBYSCORE', p .. ':w:due', '-inf', text(now), 'LIMIT', 0, 1000)) do
-  local room = rooms[target] or tonumber(ARGV[3])
+  local room = math.min(in_all, rooms[target] or tonumber(ARGV[4]))
   if room > 0 then
     local lanes = redis.call('ZRANGEBYSCORE', p .. ':w:l:' .. target, '-inf', text(now), 'LIMIT', 0, room)
     for _, lane in ipairs(lanes) do
@@ -25,6 +25,7 @@ for _, target in ipairs(redis.call('ZRANGEBYSCORE', p .. ':w:due', '-inf', text(
       if request then
         answer[#answer + 1] = tonumber(redis.call('HGET', p .. ':w:tries', lane) or '0')
         answer[#answer + 1] = request
+        in_all = in_all - 1
       else
         redis.call('ZREM', p .. ':w:l:' .. target, lane)
       end

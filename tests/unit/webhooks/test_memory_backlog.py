@@ -33,7 +33,7 @@ class Office:
 
     def take(self, room: int = 100) -> list[Taken]:
         self.backlog.advance()
-        return self.backlog.take({}, room)
+        return self.backlog.take({}, room, 1000)
 
     def told(self) -> list[tuple[str, ...]]:
         """Take and finish everything; name and user or channel of each event."""
@@ -178,10 +178,13 @@ def test_there_are_no_more_requests_to_a_target_than_there_is_room() -> None:
     for number in range(5):
         office.note(f"c{number}")
     office.backlog.advance()
-    batch = office.backlog.take({("app", "0 http://0.test"): 3}, 5)
+    batch = office.backlog.take({("app", "0 http://0.test"): 3}, 5, 100)
     assert len(batch) == 7
-    assert office.backlog.take({}, 0) == []
-    assert len(office.take(10)) == 3
+    assert office.backlog.take({}, 0, 100) == []
+    assert office.backlog.take({("app", "0 http://0.test"): 9}, 5, 100) == []
+    assert office.backlog.take({}, 5, 0) == []
+    assert len(office.backlog.take({}, 5, 1)) == 1
+    assert len(office.take(10)) == 2
 
 
 def test_what_does_not_fit_is_dropped_and_counted() -> None:

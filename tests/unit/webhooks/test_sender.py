@@ -206,6 +206,21 @@ def test_only_so_many_requests_run_at_once(house: House) -> None:
     assert house.client.most_running == 16
 
 
+def test_only_two_requests_run_where_they_are_not_taken(house: House) -> None:
+    """A receiver that hangs must not take the room of others."""
+    house.client.answers = lambda channel: 500
+    for number in range(100):
+        house.note(f"c{number}")
+    house.settle()
+    house.client.most_running = 0
+    house.pass_time(20)
+    assert house.client.most_running == 2
+    house.client.answers = lambda channel: 200
+    house.pass_time(60)
+    assert house.sender.sent_count == 100
+    assert house.client.most_running == 16
+
+
 def test_a_webhook_that_is_configured_no_more_gets_nothing_more(house: House) -> None:
     house.client.answers = lambda channel: 500
     house.note()
@@ -240,6 +255,12 @@ def test_trouble_is_told_once_and_nothing_secret_of_the_address(
     house.settle()
     house.client.answers = lambda channel: 200
     house.pass_time(2)
+    house.client.answers = lambda channel: 500  # and soon once more, of which nobody wants to read
+    house.note("c")
+    house.settle()
+    house.client.answers = lambda channel: 200
+    house.pass_time(2)
+    assert house.sender.sent_count == 3
     lines = [record.getMessage() for record in caplog.records]
     assert lines == [
         "webhook http://shop.test/hook of application app fails: status 500;"
