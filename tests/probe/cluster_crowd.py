@@ -46,6 +46,7 @@ class Subscription:
     def __init__(self, client: "Client", channel: str, presence: Any) -> None:
         self.client = client
         self.channel = channel
+        self.confirmed_at = time.strftime("%X")
         self.members: set[str] | None = None
         self.removals: dict[str, float] = {}
         """When each user was taken out, monotonic seconds."""
@@ -62,7 +63,8 @@ class Subscription:
 
     def complain(self, what: str) -> None:
         self.client.crowd.complaints.append(
-            f"{self.client.name} at {self.client.address}, {self.channel}: {what}"
+            f"{time.strftime('%X')} {self.client.name} at {self.client.address[1]},"
+            f" {self.channel}, confirmed {self.confirmed_at}: {what}"
         )
 
     def event(self, publisher: str, number: int) -> None:
@@ -71,6 +73,7 @@ class Subscription:
         last = self.seen.get(publisher)
         if last is None:
             missing = range(self.started.get(publisher, 0), number)
+            last = -1
         elif number <= last:
             self.complain(f"{publisher}:{number} after {last}")
             return
@@ -78,7 +81,7 @@ class Subscription:
             missing = range(last + 1, number)
         for each in missing:
             if each not in stream.doubtful:
-                self.complain(f"{publisher}:{each} is missing before {number}")
+                self.complain(f"{publisher}:{each} is missing between {last} and {number}")
         self.seen[publisher] = number
 
     def added(self, user_id: str) -> None:
