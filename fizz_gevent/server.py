@@ -15,6 +15,7 @@ from fizz_gevent import __version__, logs
 from fizz_gevent.api.flask_app import create_app
 from fizz_gevent.banner import Address, banner
 from fizz_gevent.certificates import load_context
+from fizz_gevent.channels.rate_limit import own_bucket
 from fizz_gevent.channels.table import ChannelTable
 from fizz_gevent.channels.tables import Tables
 from fizz_gevent.clock import SystemClock
@@ -82,7 +83,8 @@ class Server:
         self._readiness = Readiness()
         self._deadlines = Deadlines()
         self._flusher = Flusher()
-        self._tables = Tables(config.applications, self._flusher)
+        make_bucket = own_bucket if worker is None else worker.rates.bucket
+        self._tables = Tables(config.applications, self._flusher, make_bucket)
         self._cluster: MemoryCluster | RedisCluster
         if server.scaling.enabled:
             self._cluster = RedisCluster(server.scaling, self._clock)

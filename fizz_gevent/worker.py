@@ -23,6 +23,7 @@ from fizz_gevent.cluster import private_redis
 from fizz_gevent.config import Config
 from fizz_gevent.errors import ConfigError
 from fizz_gevent.transport.balance import Balance
+from fizz_gevent.transport.shared_rates import SharedRates
 
 VARIABLE = "_FIZZ_WORKER"
 """Not of the form ``FIZZ_*``: it is nothing that an operator could set."""
@@ -41,6 +42,7 @@ class Inheritance:
         debug: Show the stream.
         listener: The file of the listening socket.
         balance: The file of the counts that the workers share.
+        rates: The file of the rates that they share.
         private_redis: The folder of the parent's own Redis, if it has one.
         metrics_folder: Where to tell figures, if anybody wants to know them.
     """
@@ -50,6 +52,7 @@ class Inheritance:
     debug: bool
     listener: int
     balance: int
+    rates: int
     private_redis: Path | None
     metrics_folder: Path | None = None
 
@@ -98,6 +101,7 @@ class Worker:
     Attributes:
         listener: The listening socket that all workers share.
         balance: The counts that they share.
+        rates: The rates that they share.
     """
 
     def __init__(self, lifeline: socket.socket) -> None:
@@ -114,6 +118,7 @@ class Worker:
             self._inheritance.balance, self.index, self.config.server.max_connections
         )
         os.close(self._inheritance.balance)
+        self.rates = SharedRates(self._inheritance.rates)
 
     @classmethod
     def from_environment(cls, environ: MutableMapping[str, str]) -> "Worker | None":

@@ -32,7 +32,8 @@ from fizz_gevent.open_files import Capacity
 from fizz_gevent.reload import merged, waiting_for_restart
 from fizz_gevent.server import reload_from
 from fizz_gevent.transport.address import forget, listen
-from fizz_gevent.transport.balance import Balance, open_memory
+from fizz_gevent.transport.balance import Balance, open_memory, size_for
+from fizz_gevent.transport.shared_rates import SIZE
 from fizz_gevent.worker import (
     VARIABLE,
     Inheritance,
@@ -79,8 +80,9 @@ class Crew:
         self._debug = debug
         self._metrics_folder = metrics_folder
         count = config.server.workers
-        self._memory = open_memory(count)
-        self._balance = Balance(self._memory, 0)
+        self._counts = open_memory(size_for(count))
+        self._rates = open_memory(SIZE)
+        self._balance = Balance(self._counts, 0)
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._ready: set[int] = set()
         self._lifelines: dict[int, socket.socket] = {}
@@ -151,7 +153,8 @@ class Crew:
             process.kill()
         gevent.joinall(self._keepers)
         self._balance.close()
-        os.close(self._memory)
+        os.close(self._counts)
+        os.close(self._rates)
 
     def _tell_all_to_stop(self) -> None:
         self._stopping.set()
@@ -213,7 +216,8 @@ class Crew:
             config=self._config,
             debug=self._debug,
             listener=self._listener.fileno(),
-            balance=self._memory,
+            balance=self._counts,
+            rates=self._rates,
             private_redis=None if self._private_redis is None else self._private_redis.folder,
             metrics_folder=self._metrics_folder,
         )
@@ -223,13 +227,13 @@ class Crew:
         return None
 
     def _launch(self, lifeline: socket.socket) -> subprocess.Popen[bytes]:
-        inherited = (lifeline.fileno(), self._listener.fileno(), self._memory)
+        files = (lifeline.fileno(), self._listener.fileno(), self._counts, self._rates)
         return subprocess.Popen(
             # the same interpreter with the same options and words as this process
             [sys.executable, *sys.orig_argv[1:]],
             env={**os.environ, VARIABLE: str(lifeline.fileno())},
             stdin=subprocess.DEVNULL,
-            pass_fds=inherited,
+            pass_fds=files,
             preexec_fn=_be_deaf,
         )
 

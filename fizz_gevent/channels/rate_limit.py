@@ -1,5 +1,24 @@
 """How often something may happen."""
 
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Bucket(Protocol):
+    """What limits a rate, alone or together with other processes."""
+
+    rate: float
+
+    def take(self, now: float, count: int = 1) -> bool:
+        """Use up ``count`` tokens; False, and none used, where there are too few."""
+
+    def seconds_until(self, count: int = 1) -> float:
+        """How long until ``count`` tokens are there, from the last ``take`` on."""
+
+
+MakeBucket = Callable[[str, float, float], Bucket]
+"""Makes the bucket of a name, for a rate, full at a time."""
+
 
 class TokenBucket:
     """Allows ``rate`` things a second, and as many at once after a quiet second.
@@ -31,3 +50,8 @@ class TokenBucket:
     def seconds_until(self, count: int = 1) -> float:
         """How long until ``count`` tokens are there, from the last ``take`` on."""
         return max(0.0, (min(count, self.rate) - self._tokens) / self.rate)
+
+
+def own_bucket(name: str, rate: float, now: float) -> Bucket:
+    """A bucket of this process alone."""
+    return TokenBucket(rate, now)

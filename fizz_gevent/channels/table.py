@@ -4,7 +4,7 @@ from fizz_gevent.application import Application
 from fizz_gevent.channels.channel import Channel, Gathering
 from fizz_gevent.channels.connection import Connection
 from fizz_gevent.channels.outbox import Flusher
-from fizz_gevent.channels.rate_limit import TokenBucket
+from fizz_gevent.channels.rate_limit import Bucket, MakeBucket, own_bucket
 from fizz_gevent.channels.tally import Tally
 
 
@@ -25,6 +25,7 @@ class ChannelTable:
     __slots__ = (
         "_backend_events",
         "_flusher",
+        "_make_bucket",
         "_read_requests",
         "application",
         "channels",
@@ -35,7 +36,9 @@ class ChannelTable:
         "watchers",
     )
 
-    def __init__(self, application: Application, flusher: Flusher) -> None:
+    def __init__(
+        self, application: Application, flusher: Flusher, make_bucket: MakeBucket = own_bucket
+    ) -> None:
         self.application = application
         self.connections: dict[str, Connection] = {}
         self.channels: dict[str, Channel] = {}
@@ -44,8 +47,9 @@ class ChannelTable:
         self.tally = Tally()
         self.gathering = Gathering(flusher, self.tally)
         self._flusher = flusher
-        self._backend_events: TokenBucket | None = None
-        self._read_requests: TokenBucket | None = None
+        self._make_bucket = make_bucket
+        self._backend_events: Bucket | None = None
+        self._read_requests: Bucket | None = None
 
     def enter(self, channel: str, connection: Connection, *, shown: int = 0) -> None:
         """Make a connection a subscriber of a channel, which comes to be where it is new.
@@ -91,7 +95,8 @@ class ChannelTable:
         if rate is None:
             return 0
         if self._backend_events is None or self._backend_events.rate != rate:
-            self._backend_events = TokenBucket(rate, now)
+            name = f"{self.application.app_id} events"
+            self._backend_events = self._make_bucket(name, rate, now)
         bucket = self._backend_events
         count = min(count, rate)  # a batch larger than the rate waits for a full bucket
         return 0 if bucket.take(now, count) else bucket.seconds_until(count)
@@ -102,6 +107,7 @@ class ChannelTable:
         if rate is None:
             return 0
         if self._read_requests is None or self._read_requests.rate != rate:
-            self._read_requests = TokenBucket(rate, now)
+            name = f"{self.application.app_id} reads"
+            self._read_requests = self._make_bucket(name, rate, now)
         bucket = self._read_requests
         return 0 if bucket.take(now) else bucket.seconds_until()

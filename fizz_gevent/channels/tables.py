@@ -4,19 +4,29 @@ from collections.abc import Iterable, Iterator
 
 from fizz_gevent.application import Application
 from fizz_gevent.channels.outbox import Flusher
+from fizz_gevent.channels.rate_limit import MakeBucket, own_bucket
 from fizz_gevent.channels.table import ChannelTable
 
 
 class Tables:
     """The tables of all applications, found by id (back ends) or by key (clients).
 
+    Args:
+        make_bucket: Makes what limits the rates of back ends.
+
     Attributes:
         hidden: The server's own application, which clients find by its key and nobody by its id;
             None where there is none.
     """
 
-    def __init__(self, applications: Iterable[Application], flusher: Flusher) -> None:
+    def __init__(
+        self,
+        applications: Iterable[Application],
+        flusher: Flusher,
+        make_bucket: MakeBucket = own_bucket,
+    ) -> None:
         self._flusher = flusher
+        self._make_bucket = make_bucket
         self.hidden: ChannelTable | None = None
         self._by_id: dict[str, ChannelTable] = {}
         self._by_key: dict[str, ChannelTable] = {}
@@ -33,7 +43,7 @@ class Tables:
         for application in applications:
             table = before.pop(application.app_id, None)
             if table is None:
-                table = ChannelTable(application, self._flusher)
+                table = ChannelTable(application, self._flusher, self._make_bucket)
             table.application = application
             self._by_id[application.app_id] = table
             self._by_key[application.key] = table

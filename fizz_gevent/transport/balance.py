@@ -5,7 +5,7 @@ import os
 import tempfile
 import time
 
-_FIELDS = 4
+_FIELDS = 8  # a line of the cache for each worker
 _BEAT, _SOCKETS, _WEBSOCKETS = range(3)
 """What stands in a worker's slot, each in eight bytes of its own, which are written in one go."""
 
@@ -15,10 +15,15 @@ _ALIVE_MS = 1500
 BEAT_SECONDS = 0.5
 
 
-def open_memory(count: int) -> int:
-    """Make the memory for so many workers; returns its file, which ends with its last holder."""
-    with tempfile.TemporaryFile(prefix="fizz-balance-") as file:
-        file.truncate(count * _FIELDS * 8)
+def size_for(count: int) -> int:
+    """Bytes of memory for so many workers."""
+    return count * _FIELDS * 8
+
+
+def open_memory(size: int) -> int:
+    """Make memory to share; returns its file, which ends with the last process that holds it."""
+    with tempfile.TemporaryFile(prefix="fizz-shared-") as file:
+        file.truncate(size)
         return os.dup(file.fileno())
 
 

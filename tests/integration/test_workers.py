@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -361,6 +362,21 @@ def test_the_limit_of_connections_holds_for_all_workers_together(
                 assert websocket.recv_event()["data"]["code"] == 4100
         clients[0].close()
         eventually(lambda: _is_let_in(server), what="there is room again")
+
+
+def test_the_rate_of_a_back_end_is_that_of_the_whole_server(
+    fizz: Start, settings: Settings
+) -> None:
+    """Protocol: §12.2, 429."""
+    rate = 20
+    limited = App().settings(max_backend_events_per_second=rate)
+    server = fizz(apps=[limited], **settings)
+    began = time.monotonic()
+    accepted = 0
+    while server.api().post("/events", {"name": "e", "channel": "c", "data": ""}).status == 200:
+        accepted += 1
+    seconds = time.monotonic() - began
+    assert rate <= accepted <= rate + seconds * rate
 
 
 def test_a_server_on_a_unix_socket(fizz: Start, settings: Settings) -> None:
