@@ -42,6 +42,9 @@ def banner(config: Config, address: Address, capacity: Capacity) -> str:
             f"{_open_files(server, capacity)}, room for {capacity.connections} connections",
         ),
     ]
+    if server.console.enabled:
+        needs = "" if server.console.password is None else ", with a password"
+        rows.append(("Console", f"{base}/console{path}{needs}"))
     if server.metrics.enabled:
         rows.append(("Metrics", _metrics(server)))
     lines = [f"Fizz {__version__}", "", *(f"  {name:<14} {value}" for name, value in rows)]

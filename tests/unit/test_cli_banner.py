@@ -9,7 +9,7 @@ import pytest
 from fizz_gevent import __version__
 from fizz_gevent.application import Application, PreviousCredentials
 from fizz_gevent.banner import Address, banner, sources
-from fizz_gevent.config import Config, ServerConfig, TlsConfig
+from fizz_gevent.config import Config, ConsoleConfig, ServerConfig, TlsConfig
 from fizz_gevent.credentials import MADE_UP, is_loopback, make_up
 from fizz_gevent.open_files import Capacity
 
@@ -37,8 +37,17 @@ def test_it_says_what_runs_and_how_to_reach_it() -> None:
         "Scaling": "off",
         "Workers": "1",
         "Open files": "4096, room for 3776 connections",
+        "Console": "http://127.0.0.1:8080/console",
     }
     assert "hidden" not in text
+
+
+def test_it_says_where_the_console_is() -> None:
+    guarded = ServerConfig(path="/x", console=ConsoleConfig(password="secret"))
+    found = rows(Config(server=guarded, applications=(APP,)))
+    assert found["Console"] == "http://127.0.0.1:8080/x/console, with a password"
+    off = ServerConfig(console=ConsoleConfig(enabled=False))
+    assert "Console" not in rows(Config(server=off, applications=(APP,)))
 
 
 @pytest.mark.parametrize(
