@@ -192,11 +192,19 @@ def test_a_node_that_dies_over_making_requests_is_replaced(
     monkeypatch.setattr(redis_webhooks, "_MAKE_MS", 200)
     first, second = Office(redis), Office(redis)
     first.note("orders")
-    monkeypatch.setattr(first.backlog, "_make_requests", lambda *_: None)
+    shown: list[Any] = []
+    make = first.backlog._make_requests
+    monkeypatch.setattr(
+        first.backlog, "_make_requests", lambda found, now: shown.append((list(found), now))
+    )
     first.backlog.advance()
     assert second.take() == []
     (taken,) = second.wait(second.take)
     assert events_of(taken)[0]["channel"] == "orders"
+    second.backlog.done(taken)
+    make(*shown[0])  # it was not dead after all, but comes too late
+    assert second.told() == []
+    assert_nothing_is_left(redis)
 
 
 def test_a_request_is_handed_out_again_if_nobody_says_how_it_ended(redis: RedisServer) -> None:
