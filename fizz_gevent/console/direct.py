@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 _FORWARDING = (
     "HTTP_FORWARDED",
@@ -21,7 +22,9 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
 def is_direct(environ: Mapping[str, object]) -> bool:
     """Tell whether the peer is on loopback, asks for a loopback host, and no proxy left a trace.
 
-    The host is looked at because a page of another site can make its own name point here.
+    The host is looked at because a page of another site can make its own name point here. A proxy
+    that was told nothing may leave no header at all, but then most of them (nginx among them) speak
+    HTTP/1.0 to whom they forward, and browsers behind them still say which origin they are at.
 
     Args:
         environ: By WSGI's names.
@@ -29,6 +32,11 @@ def is_direct(environ: Mapping[str, object]) -> bool:
     if any(name in environ for name in _FORWARDING):
         return False
     if any(name.startswith("HTTP_X_FORWARDED") for name in environ):
+        return False
+    if environ.get("SERVER_PROTOCOL") != "HTTP/1.1":
+        return False
+    origin = environ.get("HTTP_ORIGIN")
+    if origin is not None and not _is_loopback_host(_host_in(str(origin))):
         return False
     return _is_loopback(str(environ.get("REMOTE_ADDR", ""))) and _is_loopback_host(
         str(environ.get("HTTP_HOST", ""))
@@ -39,6 +47,13 @@ def host_of(environ: Mapping[str, object]) -> str:
     """The host, with its port, that was asked for; empty where that is no proper one."""
     host = str(environ.get("HTTP_HOST", ""))
     return host if _HOST.fullmatch(host) else ""
+
+
+def _host_in(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def _is_loopback_host(host: str) -> bool:

@@ -4,7 +4,11 @@ import pytest
 
 from fizz_gevent.console.direct import host_of, is_direct
 
-DIRECT = {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "127.0.0.1:8080"}
+DIRECT = {
+    "REMOTE_ADDR": "127.0.0.1",
+    "HTTP_HOST": "127.0.0.1:8080",
+    "SERVER_PROTOCOL": "HTTP/1.1",
+}
 
 
 @pytest.mark.parametrize(
@@ -19,7 +23,7 @@ DIRECT = {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "127.0.0.1:8080"}
     ],
 )
 def test_direct(peer: str, host: str) -> None:
-    assert is_direct({"REMOTE_ADDR": peer, "HTTP_HOST": host})
+    assert is_direct({**DIRECT, "REMOTE_ADDR": peer, "HTTP_HOST": host})
 
 
 @pytest.mark.parametrize(
@@ -38,7 +42,7 @@ def test_direct(peer: str, host: str) -> None:
     ],
 )
 def test_not_direct(peer: str, host: str) -> None:
-    assert not is_direct({"REMOTE_ADDR": peer, "HTTP_HOST": host})
+    assert not is_direct({**DIRECT, "REMOTE_ADDR": peer, "HTTP_HOST": host})
 
 
 @pytest.mark.parametrize(
@@ -56,6 +60,13 @@ def test_not_direct(peer: str, host: str) -> None:
 @pytest.mark.parametrize("value", ["", "127.0.0.1", "1.1 proxy"])
 def test_any_trace_of_a_proxy_is_enough(name: str, value: str) -> None:
     assert not is_direct({**DIRECT, name: value})
+
+
+def test_a_proxy_that_leaves_no_trace_is_known_by_its_http_or_by_the_origin() -> None:
+    assert not is_direct({**DIRECT, "SERVER_PROTOCOL": "HTTP/1.0"})
+    assert is_direct({**DIRECT, "HTTP_ORIGIN": "http://localhost:8080"})
+    for origin in ("https://fizz.example.com", "null", "", "http://[bad"):
+        assert not is_direct({**DIRECT, "HTTP_ORIGIN": origin})
 
 
 @pytest.mark.parametrize("host", ["a b", "a;script-src *", "a\x00", "a/b", "a:b", "[::1"])
