@@ -1,12 +1,11 @@
 """A node's part in a cluster over Redis: everything that talks to Redis, put together."""
 
-from collections.abc import Callable, Iterable
-
-from fizz_gevent.application import Application
 import time
+from collections.abc import Callable, Iterable
 
 import gevent
 
+from fizz_gevent.application import Application
 from fizz_gevent.cluster.commands import Commands
 from fizz_gevent.cluster.membership import Membership
 from fizz_gevent.cluster.redis_bus import RedisBus
