@@ -14,7 +14,6 @@ from tests.harness.certificates import Certificate
 from tests.harness.eventually import eventually
 from tests.harness.programs import find, require
 
-
 _HIGHEST_PORT = 55535
 """A Redis that is part of a cluster listens 10,000 above its port too."""
 
