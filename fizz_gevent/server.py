@@ -337,11 +337,11 @@ def run(
     for notice in notices:
         _log.warning(notice)
     asked.wait()
+    forget(config.server.host)  # now: at the end the name may be another server's
     _log.info("stopping: clients are sent away")
     stopping = gevent.spawn(server.stop)
     stopping.link(lambda _: hurried.set())
     hurried.wait()
-    forget(config.server.host)
     return 0
 
 

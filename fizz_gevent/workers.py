@@ -271,8 +271,9 @@ def run(
     gevent.signal_handler(signal.SIGTERM, ask_to_stop)
     gevent.signal_handler(signal.SIGINT, ask_to_stop)
     with contextlib.ExitStack() as stack:
-        stack.callback(forget, server.host)
         listener = stack.enter_context(listen(server.host, server.port))
+        leaving = stack.enter_context(contextlib.ExitStack())
+        leaving.callback(forget, server.host)
         address = listener.getsockname()
         metrics_folder = None
         if server.metrics.enabled:
@@ -308,6 +309,7 @@ def run(
                 _log.warning(notice)
             crew.go()
             asked.wait()
+        leaving.close()  # now and never again: at the end the name may be another server's
         _log.info("stopping: clients are sent away")
         stopping = gevent.spawn(crew.stop)
         stopping.link(lambda _: hurried.set())
