@@ -35,6 +35,7 @@ def page(browser: Browser, server: FizzServer) -> Iterator[Browser]:
     browser.eventually("document.querySelector('#link.good') !== null")
     yield browser
     assert complaints(browser) == []
+    browser.evaluate("sessionStorage.clear()")  # where the chosen application is remembered
     browser.driver.delete_all_cookies()
 
 
