@@ -24,7 +24,7 @@ def is_running(pid: int) -> bool:
 def children(pid: int) -> list[int]:
     """Return the running children of a process, the oldest first."""
     found = []
-    for entry in PROC.iterdir():
+    for entry in PROC.iterdir() if PROC.exists() else ():
         if entry.name.isdigit():
             child = int(entry.name)
             if _field(child, 1) == str(pid) and is_running(child):

@@ -8,7 +8,7 @@ from typing import Any, Self
 from tests.harness.signing import App, compact
 from tests.harness.websocket import CLOSE, PING, PONG, WITHIN, RawWebSocket
 
-WORKERS = os.environ.get("FIZZ_TEST_WORKERS")
+WORKERS = os.environ.get("FIZZ_TEST_WORKERS") or None
 """So many for every server under test whose test does not say itself how many."""
 
 _SETTLES_WITHIN = 0.3

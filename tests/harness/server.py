@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.harness import processes
 from tests.harness.eventually import eventually
 from tests.harness.http_api import HttpApi
 from tests.harness.pusher_client import WORKERS, PusherClient
@@ -92,6 +93,7 @@ class FizzServer:
         self.port = int(self.settings.get("port", 0))
         self.tls = tls
         self.in_own_group = in_own_group
+        self._family: list[int] = []
 
     @property
     def app(self) -> App:
@@ -141,6 +143,7 @@ class FizzServer:
             self.launch()
             try:
                 eventually(self.is_up, within=STARTS_WITHIN, what="the server answers /up")
+                self._family = processes.children(self.pid)
                 return
             except ServerFailed:
                 taken = "in use" in self.stderr.lower()
@@ -188,10 +191,16 @@ class FizzServer:
             return False
 
     def wait(self, *, within: float = STOPS_WITHIN) -> int:
-        """Wait until the process has ended; return its exit code."""
+        """Wait until the process and its workers have ended; return its exit code."""
         assert self.process is not None, "not started"
         try:
-            return self.process.wait(within)
+            code = self.process.wait(within)
+            eventually(
+                lambda: not any(map(processes.is_running, self._family)),
+                within=STOPS_WITHIN,
+                what="workers have ended",
+            )
+            return code
         except subprocess.TimeoutExpired:
             self.kill()
             raise ServerFailed(f"still there after {within} s\n{self.logs()}") from None
@@ -217,7 +226,7 @@ class FizzServer:
         """End it without asking."""
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
-            self.process.wait()
+            self.wait()
 
     def logs(self) -> str:
         return f"--- stdout\n{self.stdout}\n--- stderr\n{self.stderr}"

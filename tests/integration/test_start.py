@@ -112,8 +112,8 @@ def test_debug_shows_the_stream_with_signatures_masked(fizz: Start) -> None:
     name = f"/apps/{server.app.app_id}/channels"
     server.api().request("GET", name)
     shown = eventually(lambda: server.stderr if f"GET {name}" in server.stderr else "")
-    assert re.search(rf"Z < {socket_id} .*pusher:subscribe", shown)
-    assert re.search(rf"Z > {socket_id} .*subscription_succeeded", shown)
+    assert re.search(rf"Z (\[\d\] )?< {socket_id} .*pusher:subscribe", shown)
+    assert re.search(rf"Z (\[\d\] )?> {socket_id} .*subscription_succeeded", shown)
     assert server.app.channel_auth(socket_id, "private-x") not in shown
     assert f"{server.app.key}:********" in shown
     assert "auth_signature=********" in shown
