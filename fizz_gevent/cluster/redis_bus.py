@@ -199,13 +199,22 @@ class RedisBus:
             for position in positions:
                 counter = self._queue[0][0]
                 self._published(self._queue.popleft(), position)
-            self._let_go(counter)
+            if self._settling:
+                self._confirm(counter)
             if self._is_dropping and self.queue_bytes < self._queue_size // 2:
                 self._is_dropping = False
                 _log.warning(
                     "the queue to Redis has room again; %d events were dropped in all",
                     self.dropped_count,
                 )
+
+    def _confirm(self, counter: int) -> None:
+        """Let go who waited for this event once Redis has written it to the other nodes.
+
+        It may answer the publisher before it writes to subscribers, and be made to wait in between;
+        a question that comes after its answer it answers after both.
+        """
+        self._commands.begin(("PING",)).rawlink(lambda _: self._let_go(counter))
 
     def _let_go(self, counter: int) -> None:
         """Let those go on who waited for events up to this one."""
