@@ -195,7 +195,9 @@ def test_a_mistake_in_the_configuration_is_not_tried_for_ever(supervisor: Superv
     supervisor.start(command=f"{python} start --config={supervisor.folder}/missing.yaml")
     eventually(lambda: "FATAL" in supervisor.control("status", "fizz"), within=30)
     log = supervisor.log()
-    assert log.count("exit status 2") == 4  # the start, and startretries more
+    # The start, and startretries more; again so many where it took so long to see the mistake that
+    # Supervisor had believed it to be running.
+    assert log.count("exit status 2") >= 4
     assert "missing.yaml" in log
 
 

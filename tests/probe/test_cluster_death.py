@@ -139,5 +139,5 @@ def test_a_large_node_is_taken_over_whole(fizz: Start, redis: RedisServer) -> No
         eventually(lambda: not admin.hexists("fizz:nodes", "dead"))
         eventually(lambda: not admin.exists("fizz:dead"), within=20)
         left = set(admin.scan_iter("fizz:*", count=1000))
-        assert left <= {"fizz:nodes", "fizz:epoch", "fizz:n", "fizz:g", "fizz:log"}
+        assert left <= {"fizz:nodes", "fizz:epoch", "fizz:n", "fizz:g", "fizz:log", "fizz:w:n"}
     assert cluster.nodes[0].api().get("/connections").json == {"connections": 0}
