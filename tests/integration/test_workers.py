@@ -61,9 +61,23 @@ def owners(server: FizzServer, ports: list[int]) -> dict[int, int]:
     return {port: owner[inodes[port]] for port in ports}
 
 
+def wait_for_all(server: FizzServer) -> None:
+    """Wait until every worker accepts clients: one that is up first need not be alone for long."""
+    with contextlib.ExitStack() as stack:
+        ports: list[int] = []
+
+        def each_has_one() -> bool:
+            client = stack.enter_context(server.client())
+            ports.append(port_of(client.websocket))
+            return set(owners(server, ports).values()) == set(workers_of(server))
+
+        eventually(each_has_one, what="each worker has a client")
+
+
 @contextlib.contextmanager
 def clients_on_every_worker(server: FizzServer) -> Iterator[dict[int, list[PusherClient]]]:
     """Two clients at least on each worker, by the worker's pid."""
+    wait_for_all(server)
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(server.client()) for _ in range(4 * len(workers_of(server)))]
         owner = owners(server, [port_of(client.websocket) for client in clients])
@@ -137,6 +151,7 @@ def test_no_secret_stands_where_other_users_see_it(fizz: Start, settings: Settin
 def test_a_burst_of_connections_spreads_evenly(fizz: Start, settings: Settings) -> None:
     settings["server"] = {**settings["server"], "workers": 4}
     server = fizz(**settings)
+    wait_for_all(server)
     assert len(workers_of(server)) == 4
     with contextlib.ExitStack() as stack:
         sockets = [
@@ -157,6 +172,7 @@ def test_a_burst_of_connections_spreads_evenly(fizz: Start, settings: Settings) 
 
 def test_connections_one_by_one_spread_evenly(fizz: Start, settings: Settings) -> None:
     server = fizz(**settings)
+    wait_for_all(server)
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(server.client()) for _ in range(60)]
         owner = owners(server, [port_of(client.websocket) for client in clients])
