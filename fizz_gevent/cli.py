@@ -194,6 +194,10 @@ def _check(arguments: dict[str, object]) -> int:
     unavailable.refuse(config)
     credentials.refuse_development(config)
     certificates.check(config)
+    if config.server.workers > 1 and not config.server.scaling.enabled:
+        from fizz_gevent.cluster import private_redis
+
+        private_redis.find_program()
     return 0
 
 

@@ -1,9 +1,14 @@
 """What of a new configuration takes effect in a running server, and what has to wait."""
 
+import logging
+from collections.abc import Callable
 from dataclasses import replace
 
+from fizz_gevent import logs
 from fizz_gevent.config import Config
+from fizz_gevent.errors import ConfigError
 
+_log = logging.getLogger(__name__)
 _FIXED = (
     "host",
     "port",
@@ -17,6 +22,18 @@ _FIXED = (
     "console",
 )
 """What is built into the rooms when they are furnished."""
+
+
+def reload_from(load: Callable[[], Config], use: Callable[[Config], None]) -> None:
+    """Read the configuration again and use it; one that is wrong is told, and the old one stays."""
+    try:
+        config = load()
+        logs.set_level(config.logging)
+        use(config)
+    except ConfigError as error:
+        _log.error("the configuration stays as it was: %s", error)
+    except Exception:
+        _log.exception("the configuration stays as it was, by a fault of ours")
 
 
 def waiting_for_restart(old: Config, new: Config) -> list[str]:

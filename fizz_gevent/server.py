@@ -11,7 +11,7 @@ from functools import partial
 import gevent
 from gevent.event import Event
 
-from fizz_gevent import __version__, logs
+from fizz_gevent import __version__
 from fizz_gevent.api.flask_app import create_app
 from fizz_gevent.banner import Address, banner
 from fizz_gevent.certificates import load_context
@@ -23,14 +23,13 @@ from fizz_gevent.cluster.memory import MemoryCluster
 from fizz_gevent.cluster.redis_cluster import RedisCluster
 from fizz_gevent.config import Config
 from fizz_gevent.console_room import ConsoleRoom
-from fizz_gevent.errors import ConfigError
 from fizz_gevent.loop_lag import LoopLag
 from fizz_gevent.metrics.reader import Reader
 from fizz_gevent.metrics_listener import FiguresTeller, MetricsListener, of_this_process
 from fizz_gevent.open_files import Capacity
 from fizz_gevent.protocol.close_codes import CloseCode
 from fizz_gevent.refusal_summary import RefusalSummary
-from fizz_gevent.reload import merged, waiting_for_restart
+from fizz_gevent.reload import merged, reload_from, waiting_for_restart
 from fizz_gevent.service.admission import Admission
 from fizz_gevent.service.back_ends import BackEnds
 from fizz_gevent.service.directory import Directory
@@ -378,18 +377,6 @@ def run_worker(worker: Worker) -> int:
     if orphaned.is_set():
         worker.clean_up()
     return 0
-
-
-def reload_from(load: Callable[[], Config], use: Callable[[Config], None]) -> None:
-    """Read the configuration again and use it; one that is wrong is told, and the old one stays."""
-    try:
-        config = load()
-        logs.set_level(config.logging)
-        use(config)
-    except ConfigError as error:
-        _log.error("the configuration stays as it was: %s", error)
-    except Exception:
-        _log.exception("the configuration stays as it was, by a fault of ours")
 
 
 def _take_other_signals(server: Server) -> None:

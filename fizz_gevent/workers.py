@@ -29,8 +29,7 @@ from fizz_gevent.errors import ConfigError, FizzError, StartError
 from fizz_gevent.metrics.meeting_place import make_folder
 from fizz_gevent.metrics_listener import MetricsListener, of_workers
 from fizz_gevent.open_files import Capacity
-from fizz_gevent.reload import merged, waiting_for_restart
-from fizz_gevent.server import reload_from
+from fizz_gevent.reload import merged, reload_from, waiting_for_restart
 from fizz_gevent.transport.address import forget, listen
 from fizz_gevent.transport.balance import Balance, open_memory, size_for
 from fizz_gevent.transport.shared_rates import SIZE
@@ -49,7 +48,7 @@ _READY_WITHIN = 60.0
 _STABLE_SECONDS = 10.0
 """A worker that lived for so long was no false start."""
 _LONGEST_BACK_OFF = 10.0
-_GRACE_SECONDS = 8.0
+_GRACE_SECONDS = 10.0
 """Above what a worker itself takes at most beyond ``drain_seconds``."""
 _MISUSED = 2
 
@@ -117,6 +116,7 @@ class Crew:
         Raises:
             ConfigError: The certificate cannot be used; nothing has changed.
         """
+        config = _of_a_worker(config, self._private_redis)
         waiting = waiting_for_restart(self._config, config)
         config = merged(self._config, config)
         if config.server.tls.cert is not None:
@@ -167,7 +167,10 @@ class Crew:
         pause = 0.0
         while not self._stopping.is_set():
             started = time.monotonic()
-            why = self._run_one(index)
+            try:
+                why = self._run_one(index)
+            except OSError as error:
+                why = StartError(f"worker {index} cannot be started: {error.strerror}")
             self._balance.forget(index)
             if self._stopping.is_set():
                 return
@@ -188,6 +191,7 @@ class Crew:
                 process = self._processes[index] = self._launch(theirs)
             if self._stopping.is_set():  # it was not there yet to be told
                 process.terminate()
+            config = self._config
             report = self._introduce(index, ours)
             if report is None:
                 process.kill()
@@ -197,6 +201,8 @@ class Crew:
                 self._may_go.wait()
                 with contextlib.suppress(OSError):
                     let_go(ours)
+                    if self._config is not config:  # reloaded since then
+                        send_configuration(ours, self._config)
                 self._lifelines[index] = ours
             code = process.wait()
             self._ready.discard(index)
@@ -320,7 +326,7 @@ def run(
 
 def _of_a_worker(config: Config, redis: PrivateRedis | None) -> Config:
     """The configuration of one of several: a node among nodes."""
-    if redis is None:
+    if redis is None or config.server.scaling.enabled:
         return config
     scaling = replace(config.server.scaling, enabled=True, server=RedisConfig(url=redis.url))
     return replace(config, server=replace(config.server, scaling=scaling))

@@ -74,13 +74,7 @@ class PrivateRedis:
         Raises:
             StartError: It is not installed, or does not run.
         """
-        program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
-        if program is None:
-            raise StartError(
-                "several workers need Redis to talk to each other, and redis-server is not"
-                " installed: apt install redis-server, dnf install valkey or brew install redis;"
-                " or configure scaling with a Redis elsewhere, or workers: 1"
-            )
+        program = find_program()
         self._folder = _make_folder(self._run_directory)
         try:
             process = self._launch(program)
@@ -161,6 +155,22 @@ class PrivateRedis:
             gevent.sleep(pause)
             pause = min(_LONGEST_BACK_OFF, 2 * pause or 0.1)
             process = self._launch(program)
+
+
+def find_program() -> str:
+    """Where the server is.
+
+    Raises:
+        StartError: It is not installed.
+    """
+    program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
+    if program is None:
+        raise StartError(
+            "several workers need Redis to talk to each other, and redis-server is not"
+            " installed: apt install redis-server, dnf install valkey or brew install redis;"
+            " or configure scaling with a Redis elsewhere, or workers: 1"
+        )
+    return program
 
 
 def clean_up(folder: Path) -> None:
