@@ -1,9 +1,12 @@
 """Several processes on one port: how they start, share, die, are replaced and stop."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -17,7 +20,7 @@ from tests.conftest import Start
 from tests.harness import processes
 from tests.harness.eventually import eventually
 from tests.harness.pusher_client import PusherClient
-from tests.harness.server import FizzServer, free_port
+from tests.harness.server import ROOT, FizzServer, clean_environ, free_port
 from tests.harness.signing import App
 from tests.harness.websocket import Disconnected, RawWebSocket, websocket_target
 
@@ -393,6 +396,47 @@ def test_the_rate_of_a_back_end_is_that_of_the_whole_server(
         accepted += 1
     seconds = time.monotonic() - began
     assert rate <= accepted <= rate + seconds * rate
+
+
+def test_a_reload_reaches_every_worker_and_those_to_come(fizz: Start, settings: Settings) -> None:
+    new = App("2002", "new-key", "new-secret")
+    server = fizz(**settings)
+    path = server.folder / "fizz.yaml"
+    config = json.loads(path.read_text())
+    config["apps"]["apps"].append(new.settings())
+    path.write_text(json.dumps(config))
+    processes.kill(server.pid, signal.SIGHUP)
+    eventually(lambda: server.stderr.count("the configuration is reloaded") == 2)
+    assert "restart" not in server.stderr
+    for victim in workers_of(server):
+        processes.kill(victim)
+    eventually(
+        lambda: (
+            server.stderr.count("another one takes its place") == 2 and len(workers_of(server)) == 2
+        ),
+        what="two new workers",
+    )
+    wait_for_all(server)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(server.client(new)) for _ in range(8)]
+        owner = owners(server, [port_of(client.websocket) for client in clients])
+    assert set(owner.values()) == set(workers_of(server))
+
+
+def test_check_says_what_start_would_miss(tmp_path: Path) -> None:
+    (tmp_path / "fizz.yaml").write_text("servers: {fizz: {workers: 2}}")
+    command = [sys.executable, "-P", "-W", "error", "-m", "fizz_gevent", "check"]
+    done = subprocess.run(
+        [*command, f"--config={tmp_path}/fizz.yaml"],
+        env=clean_environ(PYTHONPATH=str(ROOT), PATH=str(tmp_path)),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "apt install redis-server" in done.stderr
 
 
 def test_a_server_on_a_unix_socket(fizz: Start, settings: Settings) -> None:
