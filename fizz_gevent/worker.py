@@ -21,7 +21,7 @@ from gevent import socket as gevent_socket
 
 from fizz_gevent.cluster import private_redis
 from fizz_gevent.config import Config
-from fizz_gevent.errors import ConfigError
+from fizz_gevent.errors import ConfigError, StartError
 from fizz_gevent.transport.balance import Balance
 from fizz_gevent.transport.shared_rates import SharedRates
 
@@ -126,12 +126,15 @@ class Worker:
 
         Raises:
             ConfigError: The variable was not set by a parent.
+            StartError: The parent is gone.
         """
         text = environ.pop(VARIABLE, None)
         if text is None:
             return None
         try:
             return cls(gevent_socket.socket(fileno=int(text)))
+        except ConnectionAbortedError as error:
+            raise StartError(str(error)) from None
         except (OSError, ValueError, struct.error):
             raise ConfigError("this variable is Fizz's own", where=VARIABLE) from None
 
@@ -182,7 +185,7 @@ def _receive(lifeline: socket.socket, size: int) -> bytes:
     while len(data) < size:
         more = lifeline.recv(size - len(data))
         if not more:
-            raise OSError("the parent is gone")
+            raise ConnectionAbortedError("the parent of this worker is gone")
         data += more
     return data
 

@@ -267,8 +267,11 @@ def run(
     capacity = Capacity.of_this_machine(None)
     server = config.server
     began, asked, hurried = Event(), Event(), Event()
+    redis = None if server.scaling.enabled else PrivateRedis(server.run_directory)
 
     def ask_to_stop() -> None:
+        if redis is not None:
+            redis.let_end()
         if asked.is_set():
             hurried.set()
         asked.set()
@@ -286,9 +289,7 @@ def run(
             metrics_folder = make_folder(server.run_directory)
             stack.callback(shutil.rmtree, metrics_folder, ignore_errors=True)
             MetricsListener(server.metrics, of_workers(metrics_folder)).start()
-        redis = None
-        if not server.scaling.enabled:
-            redis = PrivateRedis(server.run_directory)
+        if redis is not None:
             redis.start()
             stack.callback(redis.stop)
         crew = Crew(

@@ -30,6 +30,8 @@ _LONGEST_PATH = 100
 """Bytes that surely fit into the address of a Unix socket."""
 _STABLE_SECONDS = 10.0
 _LONGEST_BACK_OFF = 5.0
+_PREFIX = "fizz-redis-"
+_LEFT_BEHIND_SECONDS = 60.0
 
 _LAUNCHER = """\
 import ctypes, os, signal, sys
@@ -44,13 +46,14 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 class PrivateRedis:
-    """Starts, restarts and stops one ``redis-server``. All methods yield."""
+    """Starts, restarts and stops one ``redis-server``. Its methods yield."""
 
     def __init__(self, run_directory: str | None) -> None:
         self._run_directory = run_directory
         self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._keeper: gevent.Greenlet[..., None] | None = None
+        self._is_needed = True
 
     @property
     def folder(self) -> Path:
@@ -84,6 +87,12 @@ class PrivateRedis:
             raise
         self._keeper = gevent.spawn(self._keep, program, process)
 
+    def let_end(self) -> None:
+        """Start it no more where it ends: the server stops, and so may all of its group. Never
+        yields.
+        """
+        self._is_needed = False
+
     def stop(self) -> None:
         """End it and remove its folder."""
         if self._keeper is not None:
@@ -100,6 +109,8 @@ class PrivateRedis:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _launch(self, program: str) -> subprocess.Popen[bytes]:
+        if not self.folder.exists():  # somebody who cleans up was quicker than a restart
+            self.folder.mkdir(mode=0o700)
         command = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), program]
         settings = {
             "port": "0",
@@ -149,6 +160,9 @@ class PrivateRedis:
             code = process.wait()
             if time.monotonic() - started >= _STABLE_SECONDS:
                 pause = 0.0
+            gevent.sleep(_POLL_SECONDS)  # a signal to all reaches the parent in this moment too
+            if not self._is_needed:
+                return
             _log.warning(
                 "the private redis-server ended with %s; it is started again", described(code)
             )
@@ -198,13 +212,29 @@ def _make_folder(run_directory: str | None) -> Path:
     """A folder that nobody else may enter, with a path short enough for a socket in it."""
     for parent in (run_directory, None, "/tmp"):
         try:
-            folder = Path(tempfile.mkdtemp(prefix="fizz-redis-", dir=parent)).absolute()
+            folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent)).absolute()
         except OSError:
             continue
+        _remove_left_behind(folder.parent)
         if len(os.fsencode(_socket_in(folder))) <= _LONGEST_PATH:
             return folder
         folder.rmdir()
     raise StartError("no folder for the socket of the private redis-server can be made")
+
+
+def _remove_left_behind(parent: Path) -> None:
+    """Remove the folders of servers that were killed together with all who could have done it."""
+    oldest = time.time() - _LEFT_BEHIND_SECONDS
+    for folder in parent.glob(f"{_PREFIX}*"):
+        try:
+            found = folder.stat()
+            is_ours = found.st_uid == os.getuid() and found.st_mtime < oldest
+            if is_ours:
+                _connected(folder).close()
+        except (ConnectionRefusedError, FileNotFoundError):
+            shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            pass  # it cannot be told whether anybody is there
 
 
 def _socket_in(folder: Path) -> Path:

@@ -281,6 +281,20 @@ def test_a_signal_to_the_whole_group_drains_all(
         server.kill()
 
 
+def test_a_signal_to_every_process_drains_all(fizz: Start, settings: Settings) -> None:
+    """As managers do it that know the processes of a server by a control group."""
+    server = fizz(**settings)
+    pids = processes.children(server.pid)
+    with clients_on_every_worker(server) as clients:
+        for pid in [*reversed(pids), server.pid]:
+            processes.kill(pid, signal.SIGTERM)
+        for client in [each for those in clients.values() for each in those]:
+            assert client.expect_close()[0] == 4200
+    assert server.wait() == 0
+    assert gone(*pids)
+    assert "ended with" not in server.stderr
+
+
 def test_a_second_signal_ends_all_at_once(fizz: Start, settings: Settings) -> None:
     server = fizz(**settings)
     pids = processes.children(server.pid)
@@ -322,6 +336,22 @@ def test_a_private_redis_that_dies_is_started_again(fizz: Start, settings: Setti
         client.ping()
     assert second != first
     assert "the private redis-server ended with SIGKILL" in server.stderr
+
+
+def test_what_killed_servers_left_behind_is_removed(fizz: Start, settings: Settings) -> None:
+    folder = Path(settings["server"]["run_directory"])
+    old, young, used = (folder / f"fizz-redis-{name}" for name in ("old", "young", "used"))
+    for each in (old, young, used):
+        each.mkdir()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(used / "socket"))
+        listener.listen()
+        for each in (old, used):
+            os.utime(each, (1, 1))
+        fizz(**settings)
+        assert not old.exists()
+        assert young.exists()
+        assert used.exists()
 
 
 def test_without_redis_server_one_line_says_what_to_install(
