@@ -84,7 +84,7 @@ def test_variables_of_the_log() -> None:
     assert (config.logging.level, config.logging.format) == ("debug", "json")
 
 
-@pytest.mark.parametrize("name", [*environment.KNOWN])
+@pytest.mark.parametrize("name", sorted(environment.KNOWN))
 @pytest.mark.parametrize("empty", ["", "  "])
 def test_an_empty_variable_is_unset(name: str, empty: str) -> None:
     config = configure({name: empty, "TMPDIR": "/t"})
