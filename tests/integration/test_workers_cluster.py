@@ -13,7 +13,7 @@ from tests.harness.http_api import HttpApi
 from tests.harness.pusher_client import PusherClient
 from tests.harness.server import FizzServer
 from tests.harness.websocket import Disconnected
-from tests.integration.test_workers import owners, port_of, wait_for_all, workers_of
+from tests.harness.workers import owners, port_of, wait_for_all, workers_of
 
 pytestmark = pytest.mark.needs_redis
 REMOVED_WITHIN = 25.0
