@@ -31,7 +31,6 @@ ROOMS: dict[str, set[str]] = {
     },
     "api": {*INNER, "service", "ports", "config", "flask", "werkzeug", "orjson"},
     "cluster": {*INNER, "ports", "config", "redis", "gevent", "orjson"},
-    "apps": {*INNER, "ports", "config", "redis", "gevent", "orjson"},
     "webhooks": {*INNER, "ports", "config", "redis", "gevent", "urllib3", "orjson"},
     "metrics": {*INNER, "ports", "config", "prometheus_client"},
     "console": {*INNER, "service", "ports", "config", "flask", "werkzeug", "orjson"},

@@ -1,1 +1,0 @@
-"""Application managers: where applications come from."""
