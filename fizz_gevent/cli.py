@@ -161,17 +161,17 @@ def _start(arguments: dict[str, object]) -> int:
         from fizz_gevent import workers
 
         return workers.run(config, load=load, debug=debug, notices=notices)
-    from fizz_gevent import server
+    from fizz_gevent import running
 
-    return server.run(config, load=load, debug=debug, notices=notices)
+    return running.run(config, load=load, debug=debug, notices=notices)
 
 
 def _work(worker: "Worker") -> int:
-    from fizz_gevent import logs, server
+    from fizz_gevent import logs, running
 
     logs.setup(worker.config.logging, debug=worker.debug, worker=worker.index)
     try:
-        return server.run_worker(worker)
+        return running.run_worker(worker)
     except ConfigError as error:
         worker.report_failure(MISUSED, str(error))
         return MISUSED

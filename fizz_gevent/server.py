@@ -3,17 +3,14 @@
 import gc
 import logging
 import random
-import signal
 import time
-from collections.abc import Callable, Sequence
 from functools import partial
 
 import gevent
-from gevent.event import Event
 
 from fizz_gevent import __version__
 from fizz_gevent.api.flask_app import create_app
-from fizz_gevent.banner import Address, banner
+from fizz_gevent.banner import Address
 from fizz_gevent.certificates import load_context
 from fizz_gevent.channels.rate_limit import own_bucket
 from fizz_gevent.channels.table import ChannelTable
@@ -25,11 +22,10 @@ from fizz_gevent.config import Config
 from fizz_gevent.console_room import ConsoleRoom
 from fizz_gevent.loop_lag import LoopLag
 from fizz_gevent.metrics.reader import Reader
-from fizz_gevent.metrics_listener import FiguresTeller, MetricsListener, of_this_process
 from fizz_gevent.open_files import Capacity
 from fizz_gevent.protocol.close_codes import CloseCode
 from fizz_gevent.refusal_summary import RefusalSummary
-from fizz_gevent.reload import merged, reload_from, waiting_for_restart
+from fizz_gevent.reload import merged, waiting_for_restart
 from fizz_gevent.service.admission import Admission
 from fizz_gevent.service.back_ends import BackEnds
 from fizz_gevent.service.directory import Directory
@@ -44,7 +40,7 @@ from fizz_gevent.service.users import Users
 from fizz_gevent.service.watchlists import Watchlists
 from fizz_gevent.stream_taps import StreamTaps, log_tap
 from fizz_gevent.transport import endpoint
-from fizz_gevent.transport.address import forget, listen
+from fizz_gevent.transport.address import listen
 from fizz_gevent.transport.deadlines import Deadlines
 from fizz_gevent.transport.flusher import Flusher
 from fizz_gevent.transport.listener import Listener
@@ -300,84 +296,3 @@ class Server:
 def _close_all(table: ChannelTable, code: CloseCode) -> None:
     for connection in tuple(table.connections.values()):
         connection.end(code)
-
-
-def run(
-    config: Config, *, load: Callable[[], Config], debug: bool = False, notices: Sequence[str] = ()
-) -> int:
-    """Serve until a signal ends it; the exit code.
-
-    Args:
-        load: Reads the configuration again, for SIGHUP.
-
-    Raises:
-        ConfigError: A certificate or Redis cannot be used.
-        StartError: The socket cannot be opened.
-    """
-    capacity = Capacity.of_this_machine(config.server.max_connections)
-    server = Server(config, capacity)
-    if config.server.metrics.enabled:
-        MetricsListener(config.server.metrics, of_this_process(server.figures.read)).start()
-    server.show_stream(debug)
-    asked, hurried = Event(), Event()
-
-    def ask_to_stop() -> None:
-        if asked.is_set():
-            hurried.set()
-        asked.set()
-
-    gevent.signal_handler(signal.SIGTERM, ask_to_stop)
-    gevent.signal_handler(signal.SIGINT, ask_to_stop)
-    gevent.signal_handler(signal.SIGHUP, reload_from, load, server.reload)
-    _take_other_signals(server)
-    server.join()
-    server.start()
-    print(banner(config, server.address, capacity), end="", flush=True)
-    for notice in notices:
-        _log.warning(notice)
-    asked.wait()
-    forget(config.server.host)  # now: at the end the name may be another server's
-    _log.info("stopping: clients are sent away")
-    stopping = gevent.spawn(server.stop)
-    stopping.link(lambda _: hurried.set())
-    hurried.wait()
-    return 0
-
-
-def run_worker(worker: Worker) -> int:
-    """Serve as one of several until the parent wants no more, or is dead; the exit code.
-
-    Raises:
-        ConfigError: A certificate or Redis cannot be used.
-    """
-    # What all workers may take together is shared out by ``balance``.
-    server = Server(worker.config, Capacity.of_this_machine(None), worker)
-    server.show_stream(worker.debug)
-    asked, orphaned = Event(), Event()
-    # A second SIGTERM hurries nobody: one to the whole group comes from the parent once more, and
-    # a parent that is in a hurry kills.
-    gevent.signal_handler(signal.SIGTERM, asked.set)
-    _take_other_signals(server)
-    if worker.metrics_folder is not None:
-        FiguresTeller(worker.metrics_folder, server.figures.read).start()
-    server.join()
-    if not worker.report_ready():
-        return 0
-    server.start()
-
-    def mind_the_parent() -> None:
-        for config in worker.new_configurations():
-            reload_from(lambda: config, server.reload)  # noqa: B023  # called at once
-        orphaned.set()
-        asked.set()
-
-    gevent.spawn(mind_the_parent)
-    asked.wait()
-    server.stop()
-    if orphaned.is_set():
-        worker.clean_up()
-    return 0
-
-
-def _take_other_signals(server: Server) -> None:
-    gevent.signal_handler(signal.SIGUSR1, lambda: server.show_stream(not server.is_showing_stream))
