@@ -37,7 +37,11 @@ class Scripts:
 
     def load_commands(self) -> list[Arguments]:
         """Commands that make all scripts known to a Redis."""
-        return [("SCRIPT", "LOAD", text) for text in self._texts.values()]
+        return [self.load_command(name) for name in self._texts]
+
+    def load_command(self, name: str) -> Arguments:
+        """The command that makes one script known."""
+        return ("SCRIPT", "LOAD", self._texts[name])
 
     def command(self, name: str, arguments: Arguments) -> Arguments:
         """The command that runs a script."""

@@ -4,6 +4,7 @@ import logging
 import secrets
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -17,6 +18,7 @@ from fizz_gevent.errors import ClusterUnavailable
 from fizz_gevent.ports import Inbox
 from fizz_gevent.protocol import events
 from fizz_gevent.protocol.envelope import (
+    ApplicationsChanged,
     CountTold,
     EnvelopeError,
     EventEnvelope,
@@ -55,6 +57,7 @@ class RedisBus:
         dropped_count: Events refused because the queue was full, and events that had left the log
             before this node came to read them.
         skipped_count: Messages that no node of ours has sent.
+        on_applications: Called when somebody has changed an application in Redis. Never yields.
     """
 
     is_shared = True
@@ -72,6 +75,7 @@ class RedisBus:
         self.queue_bytes = 0
         self.dropped_count = 0
         self.skipped_count = 0
+        self.on_applications: Callable[[], None] = lambda: None
         self._commands = commands
         self._membership = membership
         self._listener = listener
@@ -245,6 +249,8 @@ class RedisBus:
                     self._count_told(*place, envelope.count)
                 case UserChange(app_id, user_id, is_online):
                     self._inbox.user_changed(app_id, user_id, is_online)
+                case ApplicationsChanged():
+                    self.on_applications()
                 case Mark() if envelope.epoch == self._epoch:
                     self._position = max(self._position, envelope.position)
                 case _:

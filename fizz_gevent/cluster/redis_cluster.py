@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable
 import gevent
 
 from fizz_gevent.application import Application
+from fizz_gevent.cluster.application_store import Documents
 from fizz_gevent.cluster.commands import Commands
 from fizz_gevent.cluster.membership import Membership
+from fizz_gevent.cluster.redis_applications import RedisApplications
 from fizz_gevent.cluster.redis_bus import RedisBus
 from fizz_gevent.cluster.redis_cache import RedisEventCache
 from fizz_gevent.cluster.redis_link import RedisLink
@@ -23,7 +25,11 @@ _POLL_SECONDS = 0.01
 
 
 class RedisCluster:
-    """Holds the registry, the bus and the cache of a node whose cluster meets in Redis."""
+    """Holds the registry, the bus and the cache of a node whose cluster meets in Redis.
+
+    Attributes:
+        applications: Those that live in Redis, or what is left there of those that are gone.
+    """
 
     def __init__(self, config: ScalingConfig, clock: Clock) -> None:
         link = RedisLink(config)
@@ -34,7 +40,7 @@ class RedisCluster:
             link, lambda: [f"{link.prefix}:all", self._membership.own_channel]
         )
         self.cache = RedisEventCache(self._commands, link.prefix, clock)
-        self.registry = RedisRegistry(self._commands, self._membership, self._listener)
+        self.registry = RedisRegistry(self._commands, self._membership, self._listener, clock)
         self.bus = RedisBus(
             self._commands,
             self._membership,
@@ -43,6 +49,18 @@ class RedisCluster:
             queue_size=config.queue_size,
             replay_size=config.replay_size,
         )
+        self.applications = RedisApplications(self._commands, link.prefix)
+        self._follows_applications = False
+
+    def follow_applications(self, on_change: Callable[[Documents], None]) -> None:
+        """Read the applications from Redis, from ``start`` on.
+
+        Args:
+            on_change: See ``RedisApplications``.
+        """
+        self._follows_applications = True
+        self.applications.on_change = on_change
+        self.bus.on_applications = self.applications.noted
 
     def furnish_webhooks(
         self,
@@ -79,12 +97,15 @@ class RedisCluster:
         self._membership.start()
         self._listener.start()
         self.bus.start(inbox)
+        if self._follows_applications:
+            self.applications.start()
         until = time.monotonic() + _JOINS_WITHIN
-        while self.seconds_away and time.monotonic() < until:
+        while self._is_missing_something and time.monotonic() < until:
             gevent.sleep(_POLL_SECONDS)
 
     def stop(self) -> None:
         """Publish what waits, and give back all that this node holds. Yields."""
+        self.applications.stop()
         self.bus.flush(_FLUSH_SECONDS)
         self._membership.leave()
 
@@ -98,6 +119,11 @@ class RedisCluster:
         self.registry.begin_again()
         self.cache.renumber()
         inbox.renumbered()
+
+    @property
+    def _is_missing_something(self) -> bool:
+        needs_applications = self._follows_applications and not self.applications.is_loaded
+        return self.seconds_away > 0 or needs_applications
 
     @property
     def seconds_away(self) -> float:

@@ -8,6 +8,7 @@
                                              that many bytes, then for ``+`` the user_info
 ``U <+ or -> <app>``                         a user came online or went offline; the body is the id
 ``C <count>``                                how many subscriptions the channel has
+``A``                                        an application was added, changed or removed in Redis
 ``M <n> <epoch>``                            how far the log has come; a node's note to itself
 ===========================================  =====================================================
 
@@ -75,6 +76,11 @@ class CountTold:
 
 
 @dataclass(frozen=True, slots=True)
+class ApplicationsChanged:
+    """Applications in Redis are not what they were; which, and what they are now, is not said."""
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """How far the log has come, in this life of its data."""
 
@@ -82,7 +88,7 @@ class Mark:
     epoch: str
 
 
-Envelope = EventEnvelope | Transition | UserChange | CountTold | Mark
+Envelope = EventEnvelope | Transition | UserChange | CountTold | ApplicationsChanged | Mark
 
 
 def event_body(
@@ -131,6 +137,8 @@ def parse(message: bytes) -> Envelope:
                 return UserChange(app_id, body.decode(), sign == "+")
             case ["C", count]:
                 return CountTold(int(count))
+            case ["A"]:
+                return ApplicationsChanged()
             case ["M", position, epoch]:
                 return Mark(int(position), epoch)
     except ValueError:
