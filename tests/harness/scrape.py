@@ -30,8 +30,14 @@ class Scrape:
     @classmethod
     def of(cls, port: int) -> "Scrape":
         """Ask the listener at this port of loopback."""
+        return cls(cls.fetch(port))
+
+    @staticmethod
+    def fetch(port: int) -> str:
+        """The text that the listener at this port of loopback answers with."""
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=WITHIN) as answer:
-            return cls(answer.read().decode())
+            text: str = answer.read().decode()
+            return text
 
     def __call__(self, name: str, **labels: str) -> float:
         """The sum of all samples of this name that have these labels; 0 where there is none."""
