@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import gevent
 from gevent.event import Event
 
+from fizz_gevent import control_room
 from fizz_gevent.banner import banner
 from fizz_gevent.config import Config
 from fizz_gevent.metrics_listener import FiguresTeller, MetricsListener, of_this_process
@@ -48,16 +49,17 @@ def run(
     gevent.signal_handler(signal.SIGHUP, reload_from, load, server.reload)
     _take_other_signals(server)
     server.join()
-    server.start()
-    print(banner(config, server.address, capacity), end="", flush=True)
-    for notice in notices:
-        _log.warning(notice)
-    asked.wait()
-    forget(config.server.host)  # now: at the end the name may be another server's
-    _log.info("stopping: clients are sent away")
-    stopping = gevent.spawn(server.stop)
-    stopping.link(lambda _: hurried.set())
-    hurried.wait()
+    with control_room.opened(config, server.address, server.answers):
+        server.start()
+        print(banner(config, server.address, capacity), end="", flush=True)
+        for notice in notices:
+            _log.warning(notice)
+        asked.wait()
+        forget(config.server.host)  # now: at the end the name may be another server's
+        _log.info("stopping: clients are sent away")
+        stopping = gevent.spawn(server.stop)
+        stopping.link(lambda _: hurried.set())
+        hurried.wait()
     return 0
 
 

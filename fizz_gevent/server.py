@@ -2,9 +2,11 @@
 
 import gc
 import logging
+import os
 import random
 import time
 from functools import partial
+from typing import Any
 
 import gevent
 
@@ -20,6 +22,7 @@ from fizz_gevent.cluster.memory import MemoryCluster
 from fizz_gevent.cluster.redis_cluster import RedisCluster
 from fizz_gevent.config import Config
 from fizz_gevent.console_room import ConsoleRoom
+from fizz_gevent.control import Answers
 from fizz_gevent.loop_lag import LoopLag
 from fizz_gevent.metrics.reader import Reader
 from fizz_gevent.open_files import Capacity
@@ -68,10 +71,15 @@ _LEAST_DRAIN_SECONDS = 0.5
 
 
 class Server:
-    """One node: every room, built from the configuration, around one listening socket."""
+    """One node: every room, built from the configuration, around one listening socket.
+
+    Attributes:
+        answers: What this node can be asked over the control socket.
+    """
 
     def __init__(self, config: Config, capacity: Capacity, worker: Worker | None = None) -> None:
         self.config = config
+        self.answers = Answers()
         server = config.server
         tls = None if server.tls.cert is None else load_context(server.tls)
         self._clock = SystemClock()
@@ -175,6 +183,21 @@ class Server:
             lambda: self._cluster.seconds_away == 0,
             (self.webhooks, backlog),
         )
+        self.answers.add("status", lambda _: self.status())
+
+    def status(self) -> dict[str, Any]:
+        """What an operator wants to know of this node, as JSON knows it. Never yields."""
+        away = None if isinstance(self._cluster, MemoryCluster) else self._cluster.seconds_away
+        return {
+            "pid": os.getpid(),
+            "connections": self._listener.open_websockets,
+            "applications": {
+                table.application.app_id: len(table.connections)
+                for table in self._tables.configured
+            },
+            "redis_seconds_away": away,
+            "is_draining": self._readiness.is_draining,
+        }
 
     def _furnish_webhooks(self, worker: Worker | None) -> Backlog:
         """Where webhooks wait; what the registry decides is told there."""
