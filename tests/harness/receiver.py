@@ -115,6 +115,11 @@ class Receiver:
         found = [event for each in self.taken for event in each.events]
         return [event for event in found if not names or event["name"] in names]
 
+    def forget(self) -> None:
+        """Let go of what has come so far, in a test that takes long."""
+        with self._lock:
+            self.requests.clear()
+
     def wait_for(self, count: int, *names: str, within: float = WITHIN) -> list[dict[str, Any]]:
         """Wait until at least so many events were taken; return them."""
         eventually(
