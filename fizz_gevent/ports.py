@@ -70,8 +70,12 @@ class Registry(Protocol):
     def sign_out(self, app_id: str, user_id: str, socket_id: str) -> bool:
         """Take back one signed-in connection; True where it was the user's last."""
 
-    def online(self, app_id: str, user_ids: Iterable[str]) -> set[str]:
-        """Which of these users are signed in on at least one connection."""
+    def online(self, app_id: str, user_ids: Iterable[str]) -> dict[str, float]:
+        """Which of these users are online, and for how many seconds if they do not sign in.
+
+        Whoever is signed in on a connection is so for ever (``math.inf``), whoever has signed out
+        of the last one for the rest of ``OFFLINE_AFTER``; all others are left out.
+        """
 
     def counts(self, app_id: str, channel: str) -> ChannelCounts | None:
         """How busy a channel is; None where it is vacant."""

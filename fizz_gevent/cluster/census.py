@@ -1,25 +1,30 @@
 """How many there are of everything, and who: asked of Redis, or of this node while it is away."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from fizz_gevent.cluster.commands import Commands
+from fizz_gevent.cluster.departures import Departures
 from fizz_gevent.cluster.holdings import Holdings
 from fizz_gevent.cluster.rosters import Rosters
 from fizz_gevent.errors import ClusterUnavailable
+from fizz_gevent.ports import Clock
 from fizz_gevent.protocol.members import ChannelCounts
 from fizz_gevent.protocol.names import kind_of
 
 _SCAN_COUNT = 1000
+_ASK_COUNT = 500
 
 
 class Census:
     """The half of a registry that only reads. Its methods yield while Redis can be reached."""
 
-    def __init__(self, commands: Commands, prefix: str) -> None:
+    def __init__(self, commands: Commands, prefix: str, clock: Clock) -> None:
         self._commands = commands
         self._prefix = prefix
         self._held = Holdings()
+        self._departures = Departures(clock)
         self._rosters = Rosters(commands, self._held)
 
     @property
@@ -101,15 +106,21 @@ class Census:
             if cursor in (b"0", "0"):
                 return
 
-    def online(self, app_id: str, user_ids: Iterable[str]) -> set[str]:
+    def online(self, app_id: str, user_ids: Iterable[str]) -> dict[str, float]:
         wanted = list(user_ids)
-        if not wanted:
-            return set()
+        slices = [wanted[start : start + _ASK_COUNT] for start in range(0, len(wanted), _ASK_COUNT)]
         try:
-            found = self._commands.ask("HMGET", self._key("u", app_id), *wanted)
+            asked = [self._commands.begin_script("online", app_id, *each) for each in slices]
+            found: list[int] = []
+            for each in asked:
+                found += each.get() or []
         except ClusterUnavailable:
-            return {user_id for user_id in wanted if (app_id, user_id) in self._held.users}
-        return {user_id for user_id, count in zip(wanted, found, strict=True) if count}
+            return self._departures.online(app_id, wanted, self._held.users)
+        return {
+            user_id: math.inf if milliseconds < 0 else milliseconds / 1000
+            for user_id, milliseconds in zip(wanted, found, strict=True)
+            if milliseconds
+        }
 
     def _key(self, *parts: str) -> str:
         return ":".join((self._prefix, *parts))

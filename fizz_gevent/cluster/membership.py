@@ -12,6 +12,7 @@ import gevent
 
 from fizz_gevent.cluster.commands import Commands
 from fizz_gevent.errors import ClusterUnavailable
+from fizz_gevent.protocol.users import OFFLINE_AFTER
 
 _log = logging.getLogger(__name__)
 _BEATS_PER_LEASE = 10
@@ -185,7 +186,12 @@ class Membership:
         left = 1
         while left == 1:
             answer: Any = self._commands.script(
-                "reap", node_id, heartbeat, _REAP_SLICE, *self.news_wanted()
+                "reap",
+                node_id,
+                heartbeat,
+                _REAP_SLICE,
+                int(OFFLINE_AFTER * 1000),
+                *self.news_wanted(),
             )
             left = int(answer[0])
         self.on_news()

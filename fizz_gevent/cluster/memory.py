@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
+from fizz_gevent.cluster.departures import Departures
 from fizz_gevent.ports import CachedEvent, Clock, Inbox
 from fizz_gevent.protocol.members import ChannelCounts, Joined, Left, Member
 from fizz_gevent.protocol.names import kind_of
@@ -13,7 +14,7 @@ class MemoryCluster:
     seconds_away = 0.0
 
     def __init__(self, clock: Clock) -> None:
-        self.registry = MemoryRegistry()
+        self.registry = MemoryRegistry(clock)
         self.bus = MemoryBus()
         self.cache = MemoryEventCache(clock)
 
@@ -67,7 +68,7 @@ class MemoryRegistry:
     def may_tell_count(self, app_id: str, channel: str, seconds: float) -> bool:
         return True
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         self.presence_members: dict[str, int] = {}
         self.on_turned: Callable[[str, str, bool], None] = lambda *_: None
         self.on_moved: Callable[[str, str, str, bool], None] = lambda *_: None
@@ -75,6 +76,7 @@ class MemoryRegistry:
         self._subscriptions: dict[str, dict[str, int]] = {}
         self._presence: dict[tuple[str, str], _Present] = {}
         self._signed_in: dict[tuple[str, str], int] = {}
+        self._departures = Departures(clock)
 
     def connect(self, app_id: str, socket_id: str, limit: int | None) -> bool:
         count = self._connections.get(app_id, 0)
@@ -155,6 +157,7 @@ class MemoryRegistry:
         return True
 
     def sign_in(self, app_id: str, user_id: str, socket_id: str) -> bool:
+        self._departures.returned(app_id, user_id)
         count = self._signed_in.get((app_id, user_id), 0)
         self._signed_in[app_id, user_id] = count + 1
         return count == 0
@@ -165,10 +168,11 @@ class MemoryRegistry:
             self._signed_in[app_id, user_id] = count
             return False
         del self._signed_in[app_id, user_id]
+        self._departures.left(app_id, user_id)
         return True
 
-    def online(self, app_id: str, user_ids: Iterable[str]) -> set[str]:
-        return {user_id for user_id in user_ids if (app_id, user_id) in self._signed_in}
+    def online(self, app_id: str, user_ids: Iterable[str]) -> dict[str, float]:
+        return self._departures.online(app_id, user_ids, self._signed_in)
 
     def counts(self, app_id: str, channel: str) -> ChannelCounts | None:
         count = self._subscriptions.get(app_id, {}).get(channel)

@@ -13,10 +13,11 @@ from fizz_gevent.cluster.presence_view import PresenceView
 from fizz_gevent.cluster.redis_listener import RedisListener
 from fizz_gevent.cluster.rosters import Place
 from fizz_gevent.errors import ClusterUnavailable
-from fizz_gevent.ports import Inbox
+from fizz_gevent.ports import Clock, Inbox
 from fizz_gevent.protocol.envelope import Transition
 from fizz_gevent.protocol.members import Joined, Left, Member
 from fizz_gevent.protocol.names import kind_of
+from fizz_gevent.protocol.users import OFFLINE_AFTER
 
 _SYNC_SLICE = 200
 
@@ -35,8 +36,10 @@ class RedisRegistry(Census):
         on_news: Called when a script may have noted something. Never yields.
     """
 
-    def __init__(self, commands: Commands, membership: Membership, listener: RedisListener) -> None:
-        super().__init__(commands, membership.prefix)
+    def __init__(
+        self, commands: Commands, membership: Membership, listener: RedisListener, clock: Clock
+    ) -> None:
+        super().__init__(commands, membership.prefix, clock)
         self._membership = membership
         self._listener = listener
         self._inbox: Inbox
@@ -222,6 +225,7 @@ class RedisRegistry(Census):
 
     def sign_in(self, app_id: str, user_id: str, socket_id: str) -> bool:
         count = self._held.change_user(app_id, user_id, 1)
+        self._departures.returned(app_id, user_id)
         if self._hold_user(app_id, user_id, count):
             return False  # the bus tells every node, this one too
         if count == 1:
@@ -230,6 +234,8 @@ class RedisRegistry(Census):
 
     def sign_out(self, app_id: str, user_id: str, socket_id: str) -> bool:
         count = self._held.change_user(app_id, user_id, -1)
+        if not count:
+            self._departures.left(app_id, user_id)
         if self._hold_user(app_id, user_id, count) or count:
             return False
         # Of somebody who was there before Redis went it is not known whether they are elsewhere.
@@ -240,10 +246,13 @@ class RedisRegistry(Census):
     def _hold_user(self, app_id: str, user_id: str, count: int) -> bool:
         """Tell Redis; False where it is away."""
         try:
-            self._hold("hold_user", app_id, user_id, count)
+            self._tell_user(app_id, user_id, count)
         except ClusterUnavailable:
             return False
         return True
+
+    def _tell_user(self, app_id: str, user_id: str, count: int) -> None:
+        self._hold("hold_user", app_id, user_id, count, int(OFFLINE_AFTER * 1000))
 
     # Coming and going of Redis
 
@@ -260,8 +269,7 @@ class RedisRegistry(Census):
             self._hold("hold_connections", app_id, self._held.connections.get(app_id, 0), "")
         users = {tuple(field.split(" ", 1)) for field in believed["u"]} | set(self._held.users)
         for app_id, user_id in users:
-            count = self._held.users.get((app_id, user_id), 0)
-            self._hold("hold_user", app_id, user_id, count)
+            self._tell_user(app_id, user_id, self._held.users.get((app_id, user_id), 0))
         wanted: list[tuple[str, str, str | None]] = []
         members = {tuple(field.split(" ", 2)) for field in believed["m"]}
         for (app_id, channel), held in self._held.members.items():

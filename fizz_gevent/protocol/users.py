@@ -16,6 +16,11 @@ from fizz_gevent.protocol.close_codes import CloseCode
 from fizz_gevent.protocol.members import Member
 from fizz_gevent.protocol.names import is_user_id
 
+OFFLINE_AFTER = 3.0
+"""Seconds after the last sign-out in which a user still counts as online, for a page that reloads
+must not flicker. Protocol: §9.3.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class User:

@@ -1,14 +1,13 @@
 """Telling users when those they watch come online and go offline."""
 
+import math
 from collections.abc import Iterable
 
 from fizz_gevent.channels.connection import Connection
 from fizz_gevent.channels.table import ChannelTable
 from fizz_gevent.ports import Clock, Registry, Timer
 from fizz_gevent.protocol import events, frames
-
-_OFFLINE_AFTER = 3.0
-"""A page that reloads must not flicker. Protocol: §9.3."""
+from fizz_gevent.protocol.users import OFFLINE_AFTER
 
 
 class Watchlists:
@@ -35,20 +34,25 @@ class Watchlists:
             return
         table = connection.table
         app_id = table.application.app_id
-        online = self._ask(app_id, watched)
+        found = self._ask(app_id, watched)
         if not connection.is_open:  # it went while the registry was asked
             return
+        online: set[str] = set()
         for user_id in watched:
-            if user_id in online:
+            key, seconds = (app_id, user_id), found.get(user_id, 0.0)
+            if seconds == math.inf:
                 self.came_online(table, user_id)
-            elif (app_id, user_id) in self._online:
+            elif key in self._online:
                 if not self._registry.is_partial:
-                    self.went_offline(table, user_id)
-                online.add(user_id)  # not before three seconds are over
+                    self._expect_end(table, user_id, seconds or OFFLINE_AFTER)
+            elif seconds and user_id not in table.watchers:
+                self._expect_end(table, user_id, seconds)
+            else:
+                continue  # offline, or whoever watches here has been told so already
+            self._online.add(key)
+            online.add(user_id)
         for user_id in watched:
             table.watchers.setdefault(user_id, {})[connection.socket_id] = connection
-            if user_id in online:
-                self._online.add((app_id, user_id))
         connection.send(
             events.watchlist_events(
                 [user_id for user_id in watched if user_id in online],
@@ -82,10 +86,8 @@ class Watchlists:
         """A user's last signed-in connection is gone; told only if none comes back in time."""
         key = (table.application.app_id, user_id)
         self._hear(key, False)
-        if key in self._online and key not in self._leaving:
-            self._leaving[key] = self._clock.later(
-                _OFFLINE_AFTER, lambda: self._is_gone(table, user_id)
-            )
+        if key in self._online:
+            self._expect_end(table, user_id, OFFLINE_AFTER)
 
     def refresh(self, table: ChannelTable) -> None:
         """Ask how every watched user is, and tell what the watchers do not know. May yield."""
@@ -96,13 +98,16 @@ class Watchlists:
         if self._registry.is_partial:
             return
         for user_id in watched:
-            if user_id in online:
+            if online.get(user_id) == math.inf:
                 self.came_online(table, user_id)
             else:
                 self.went_offline(table, user_id)
 
-    def _ask(self, app_id: str, user_ids: tuple[str, ...]) -> set[str]:
-        """Which of these users are online; news that overtakes the answer counts. May yield."""
+    def _ask(self, app_id: str, user_ids: tuple[str, ...]) -> dict[str, float]:
+        """Which of these users are online, and how long; news that overtakes the answer counts.
+
+        May yield.
+        """
         heard: dict[tuple[str, str], bool] = {}
         self._asking.append(heard)
         try:
@@ -112,12 +117,17 @@ class Watchlists:
         for user_id in user_ids:
             is_online = heard.get((app_id, user_id))
             if is_online is not None:
-                (online.add if is_online else online.discard)(user_id)
+                online[user_id] = math.inf if is_online else OFFLINE_AFTER
         return online
 
     def _hear(self, key: tuple[str, str], is_online: bool) -> None:
         for heard in self._asking:
             heard[key] = is_online
+
+    def _expect_end(self, table: ChannelTable, user_id: str, seconds: float) -> None:
+        key = (table.application.app_id, user_id)
+        if key not in self._leaving:
+            self._leaving[key] = self._clock.later(seconds, lambda: self._is_gone(table, user_id))
 
     def _is_gone(self, table: ChannelTable, user_id: str) -> None:
         key = (table.application.app_id, user_id)

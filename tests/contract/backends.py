@@ -28,7 +28,7 @@ class RealTime:
 @contextlib.contextmanager
 def memory_registry(prefix: str) -> Iterator[Registry]:
     """The prefix keeps tests apart where they share a server; here each has its own memory."""
-    yield MemoryRegistry()
+    yield MemoryRegistry(RealTime())
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from gevent import monkey
 
 monkey.patch_all()
 
+import math  # noqa: E402
 import pickle  # noqa: E402
 import socket  # noqa: E402
 import struct  # noqa: E402
@@ -153,17 +154,21 @@ class Nodes:
     def _sign(self, is_in: bool, app_id: str, user_id: str, socket_id: str) -> bool:
         for letters in self.letters:
             letters.users.clear()
-        was_online = bool(self._any.registry.online(app_id, [user_id]))
+        was_online = self._is_signed_in(app_id, user_id)
         registry = self._registry(socket_id)
         (registry.sign_in if is_in else registry.sign_out)(app_id, user_id, socket_id)
-        is_online = bool(self._any.registry.online(app_id, [user_id]))
+        is_online = self._is_signed_in(app_id, user_id)
         if was_online != is_online:
             told = (app_id, user_id, is_online)
             self._await(lambda: all(letters.users == [told] for letters in self.letters))
         return was_online != is_online
 
-    def online(self, app_id: str, user_ids: Iterable[str]) -> set[str]:
-        return set(self._any.registry.online(app_id, user_ids))
+    def _is_signed_in(self, app_id: str, user_id: str) -> bool:
+        online: dict[str, float] = self._any.registry.online(app_id, [user_id])
+        return online.get(user_id) == math.inf
+
+    def online(self, app_id: str, user_ids: Iterable[str]) -> dict[str, float]:
+        return dict(self._any.registry.online(app_id, user_ids))
 
     def counts(self, app_id: str, channel: str) -> Any:
         return self._any.registry.counts(app_id, channel)

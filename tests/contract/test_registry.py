@@ -1,7 +1,11 @@
 """What every ``Registry`` promises, whoever keeps the truth."""
 
+import math
+
 from fizz_gevent.ports import Registry
 from fizz_gevent.protocol.members import ChannelCounts, Joined, Left, Member
+from fizz_gevent.protocol.users import OFFLINE_AFTER
+from tests.harness.eventually import eventually
 
 ROOM = "presence-room"
 
@@ -105,14 +109,23 @@ def test_channels_are_listed_by_prefix_with_their_counts(registry: Registry) -> 
 
 def test_a_user_is_online_from_the_first_connection_to_the_last(registry: Registry) -> None:
     """Protocol: §9.3."""
-    assert registry.online("app", ["ann", "bob"]) == set()
+    assert registry.online("app", ["ann", "bob"]) == {}
     assert registry.sign_in("app", "ann", "1.1")
     assert not registry.sign_in("app", "ann", "2.2")
-    assert registry.online("app", ["ann", "bob"]) == {"ann"}
+    assert registry.online("app", ["ann", "bob"]) == {"ann": math.inf}
     assert not registry.sign_out("app", "ann", "1.1")
-    assert registry.online("app", ["ann"]) == {"ann"}
+    assert registry.online("app", ["ann"]) == {"ann": math.inf}
     assert registry.sign_out("app", "ann", "2.2")
-    assert registry.online("app", ["ann"]) == set()
+    left = registry.online("app", ["bob", "ann"])
+    assert left.keys() == {"ann"}, "a page that reloads does not flicker"
+    assert 0 < left["ann"] <= OFFLINE_AFTER
+    assert registry.online("other", ["ann"]) == {}
+    assert registry.sign_in("app", "ann", "1.1")
+    assert registry.online("app", ["ann"]) == {"ann": math.inf}
+    assert registry.sign_out("app", "ann", "1.1")
+    again = registry.online("app", ["ann"])["ann"]
+    eventually(lambda: registry.online("app", ["ann"]).get("ann", 0) < again)
+    eventually(lambda: registry.online("app", ["ann"]) == {})
 
 
 def test_applications_know_nothing_of_each_other(registry: Registry) -> None:
@@ -124,5 +137,5 @@ def test_applications_know_nothing_of_each_other(registry: Registry) -> None:
     assert registry.join("other", "orders", "2.2") == Joined(1, True)
     assert registry.counts("other", ROOM) is None
     assert registry.users("other", ROOM) == []
-    assert registry.online("other", ["ann"]) == set()
+    assert registry.online("other", ["ann"]) == {}
     assert set(registry.channels("other", "")) == {"orders"}

@@ -1,5 +1,6 @@
 """Users who are told when others come online and go offline."""
 
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -107,24 +108,34 @@ def test_a_user_who_returns_was_never_gone(server: FizzServer) -> None:
         bob.close()
         server.client(CLOCK).expect_close()  # a second passes
         late.signin("late-3", watchlist=["bob-3"])
-        # Not gone yet where somebody waits to be told so; another worker knows nothing of that.
-        told = late.expect(EVENTS)
-        possible = [statuses(online=["bob-3"])]
-        if server.settings.get("workers", 1) > 1:
-            possible.append(statuses(offline=["bob-3"]))
-        assert told in possible
+        assert late.expect(EVENTS) == statuses(online=["bob-3"])
         bob = server.client(OPEN)
         bob.signin("bob-3")
         bob.close()
         # One coming and one going in the end, whatever was between.
         assert ann.expect(EVENTS) == statuses(online=["bob-3"])
         assert ann.expect(EVENTS) == statuses(offline=["bob-3"])
-        if told == statuses(offline=["bob-3"]):
-            assert late.expect(EVENTS) == statuses(online=["bob-3"])
         assert late.expect(EVENTS) == statuses(offline=["bob-3"])
         with server.client(OPEN) as again:
             again.signin("bob-3")
             assert ann.expect(EVENTS) == statuses(online=["bob-3"])
+
+
+def test_who_is_held_back_is_online_for_whoever_asks_meanwhile(server: FizzServer) -> None:
+    """Protocol: §9.3, offline is held back 3 s, whether or not somebody watched before."""
+    with contextlib.ExitStack() as stack:
+        # So many that each worker of several has some.
+        watchers = [stack.enter_context(server.client(OPEN)) for _ in range(12)]
+        bob = server.client(OPEN)
+        bob.signin("bob-10")
+        bob.close()
+        server.client(CLOCK).expect_close()  # a second passes
+        for watcher in watchers:
+            watcher.signin("watcher-10", watchlist=["bob-10"])
+            assert watcher.expect(EVENTS) == statuses(online=["bob-10"])
+        for watcher in watchers:
+            assert watcher.expect(EVENTS) == statuses(offline=["bob-10"])
+        expect_silence(*watchers)
 
 
 def test_a_terminated_user_goes_offline_too(server: FizzServer) -> None:

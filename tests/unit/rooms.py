@@ -177,7 +177,7 @@ class Node:
     ) -> None:
         self.clock = HandClock()
         self.flusher = HandFlusher()
-        self.registry = registry or MemoryRegistry()
+        self.registry = registry or MemoryRegistry(self.clock)
         self.cache = cache or MemoryEventCache(self.clock)
         bus = bus or MemoryBus()
         self.tables = Tables(applications or [application(**settings)], self.flusher)

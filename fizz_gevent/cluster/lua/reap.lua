@@ -5,12 +5,14 @@
 --   P:dead         hash: node -> 1, nodes whose holdings are not all taken over yet
 --   P:g            string: number of the latest transition of any channel
 --   P:c, P:s:<app>, P:u:<app>, P:m:, P:k:, P:q:<app>:<channel>   as in the scripts that hold
+--   P:v:<app>:<user>   string: the user has left, and still counts as online until this expires
 --   P:h:<node>:c, :s, :m, :u   what the node held
 --   P:w:in, P:w:x  what back ends are to be told, as in hold_subscription.lua
 -- Channels: P:e:<app>:<channel> for each member that is gone and for each count that is another,
 --           P:all for each user
--- ARGV: P, node, heartbeat or '' for a node that leaves by itself or is dead already, slice; how
---       many things that back ends are to be told may wait; applications whose back ends are
+-- ARGV: P, node, heartbeat or '' for a node that leaves by itself or is dead already, slice;
+--       milliseconds that a user who has left still counts as online; how many things that back
+--       ends are to be told may wait; applications whose back ends are
 -- Answers: 1 while something is left, 0 when nothing is, -1 where the node lives;
 --          then what changed: kind ('m', 's' or 'u'), app, channel or '', user or '', ...
 local p, node, slice = ARGV[1], ARGV[2], tonumber(ARGV[4])
@@ -33,12 +35,12 @@ local function note(...)
   for _, value in ipairs({...}) do answer[#answer + 1] = value end
 end
 local is_told = {}
-for i = 6, #ARGV do is_told[ARGV[i]] = true end
+for i = 7, #ARGV do is_told[ARGV[i]] = true end
 local time = redis.call('TIME')
 local at = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 local function tell(app, what)
   if not is_told[app] or string.find(what, '^s [^ ]* #') then return end
-  if redis.call('LLEN', p .. ':w:in') >= tonumber(ARGV[5]) then
+  if redis.call('LLEN', p .. ':w:in') >= tonumber(ARGV[6]) then
     redis.call('INCR', p .. ':w:x')
   else
     redis.call('RPUSH', p .. ':w:in', at .. ' - ' .. what)
@@ -82,6 +84,7 @@ for i = 1, #users, 2 do
   local app, user = string.match(users[i], '^([^ ]*) (.*)$')
   if redis.call('HINCRBY', p .. ':u:' .. app, user, -tonumber(users[i + 1])) <= 0 then
     redis.call('HDEL', p .. ':u:' .. app, user)
+    redis.call('SET', p .. ':v:' .. app .. ':' .. user, 1, 'PX', ARGV[5])
     redis.call('PUBLISH', p .. ':all', 'U - ' .. app .. '\n' .. user)
     note('u', app, '', user)
   end

@@ -126,7 +126,7 @@ class House:
         self.prefix = prefix
         self.clock = HandClock()
         self.flusher = PatientFlusher()
-        self.registry = registry or MemoryRegistry()
+        self.registry = registry or MemoryRegistry(self.clock)
         self.cache = MemoryEventCache(self.clock)
         self.readiness = Readiness()
         self.tables = Tables(apps, self.flusher)

@@ -9,6 +9,7 @@ import pytest
 from fizz_gevent.cluster.memory import MemoryRegistry
 from fizz_gevent.protocol.members import ChannelCounts
 from tests.unit.api.house import EXAMPLE, NOW, House, error_of
+from tests.unit.clockwork import HandClock
 
 UNKNOWN = [
     "/",
@@ -202,7 +203,7 @@ def test_a_fault_of_ours_is_500_with_an_id_that_the_log_has(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Protocol: §12.2, 500: nothing of the fault itself is told, and no credential is logged."""
-    house = House(registry=BrokenRegistry())
+    house = House(registry=BrokenRegistry(HandClock()))
     with caplog.at_level(logging.ERROR):
         status, text = error_of(house.get("/channels"))
     assert status == 500

@@ -7,11 +7,13 @@ from tests.unit.clockwork import HandClock
 
 def footprint(registry: MemoryRegistry) -> int:
     """How many entries a registry holds, in whatever dictionaries it has."""
-    return sum(len(kept) for kept in vars(registry).values() if isinstance(kept, dict | set | list))
+    kept = [*vars(registry).values(), *vars(registry._departures).values()]
+    return sum(len(each) for each in kept if isinstance(each, dict | set | list))
 
 
 def test_channels_and_users_that_come_and_go_leave_nothing_behind() -> None:
-    registry = MemoryRegistry()
+    clock = HandClock()
+    registry = MemoryRegistry(clock)
     assert registry.connect("app", "1.1", None)
     before = footprint(registry)
     for number in range(100):
@@ -23,12 +25,14 @@ def test_channels_and_users_that_come_and_go_leave_nothing_behind() -> None:
         registry.sign_out("app", user_id, "1.1")
         registry.leave("app", channel, "1.1", user_id=user_id)
         registry.leave("app", f"orders-{number}", "1.1")
+    clock.advance(3)
+    assert registry.online("app", ["u-99"]) == {}
     assert footprint(registry) == before
 
 
 def test_refused_members_leave_nothing_behind() -> None:
     """Or whoever may sign for channels of any name could fill the memory."""
-    registry = MemoryRegistry()
+    registry = MemoryRegistry(HandClock())
     for number in range(100):
         joined = registry.join(
             "app", f"presence-{number}", "1.1", member=Member("ann"), max_members=0
@@ -38,14 +42,14 @@ def test_refused_members_leave_nothing_behind() -> None:
 
 
 def test_who_asks_leaves_nothing_behind() -> None:
-    registry = MemoryRegistry()
+    registry = MemoryRegistry(HandClock())
     for number in range(100):
         app_id = f"app-{number}"
         assert registry.counts(app_id, "presence-x") is None
         assert registry.channels(app_id, "") == {}
         assert registry.users(app_id, "presence-x") == []
         assert registry.connections(app_id) == 0
-        assert registry.online(app_id, ["ann"]) == set()
+        assert registry.online(app_id, ["ann"]) == {}
     assert footprint(registry) == 0
 
 

@@ -30,7 +30,7 @@ class Door:
     def __post_init__(self) -> None:
         self.clock = HandClock()
         self.tables = Tables([application(**self.settings)], HandFlusher())
-        self.registry = MemoryRegistry()
+        self.registry = MemoryRegistry(self.clock)
         self.readiness = Readiness()
         self.readiness.is_draining = self.is_draining
         self.admission = Admission(

@@ -1,5 +1,6 @@
 """A node among others: what it tells them, and what comes from them for its clients."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -8,6 +9,7 @@ from fizz_gevent.protocol import events
 from fizz_gevent.protocol.members import Member
 from fizz_gevent.service.inbox import NodeInbox
 from fizz_gevent.service.readiness import Readiness
+from tests.unit.clockwork import HandClock
 from tests.unit.rooms import APP, Node, added, count, event, removed, succeeded
 
 ROOM = "presence-room"
@@ -186,13 +188,13 @@ class FarRegistry(MemoryRegistry):
     """A registry that knows of users on other nodes, while it can be asked."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(HandClock())
         self.elsewhere: set[str] = set()
         self.is_partial = False
 
-    def online(self, app_id: str, user_ids: Iterable[str]) -> set[str]:
+    def online(self, app_id: str, user_ids: Iterable[str]) -> dict[str, float]:
         names = set(user_ids)
-        return super().online(app_id, names) | (self.elsewhere & names)
+        return super().online(app_id, names) | dict.fromkeys(self.elsewhere & names, math.inf)
 
 
 def statuses(client_events: list[dict[str, Any]]) -> list[tuple[str, str]]:

@@ -6,9 +6,11 @@ which channel as whom, who is signed in, and until when a page that reloads coun
 Protocol: §6, §7, §8, §9.3, §10, §11.
 """
 
+import math
 from collections import Counter
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -98,12 +100,6 @@ class Rooms(RuleBasedStateMachine):
             self.tell(channel, removed(channel, user))
         self.tell_count(channel)
 
-    def stop_watching(self, peer: Peer) -> None:
-        """Where nobody watches, nobody remembers who is about to return."""
-        peer.watchlist = []
-        watched = {user for other in self.peers for user in other.watchlist}
-        self.returning = {user: at for user, at in self.returning.items() if user in watched}
-
     def next_number(self) -> int:
         self.number += 1
         return self.number
@@ -156,7 +152,7 @@ class Rooms(RuleBasedStateMachine):
     def sign_in(self, who: int, user: str, watchlist: list[str]) -> None:
         peer = self.peer(who)
         if peer.user in (None, user):
-            self.stop_watching(peer)
+            peer.watchlist = []
             is_first = not self.is_signed_in(user)
             peer.user = user
             if is_first and self.returning.pop(user, None) is None:
@@ -188,10 +184,8 @@ class Rooms(RuleBasedStateMachine):
         self.peers.remove(peer)
         for channel in list(peer.channels):
             self.leave(peer, channel)
-        self.stop_watching(peer)
         user, peer.user = peer.user, None
-        is_watched = any(user in other.watchlist for other in self.peers)
-        if user is not None and is_watched and not self.is_signed_in(user):
+        if user is not None and not self.is_signed_in(user):
             self.returning[user] = self.node.clock.elapsed + 3
 
     @rule(channels=st.lists(CHANNELS, min_size=1, max_size=3, unique=True), who=WHO)
@@ -260,9 +254,10 @@ class Rooms(RuleBasedStateMachine):
             )
         assert self.node.registry.channels(APP.app_id, "") == expected
         assert self.node.registry.connections(APP.app_id) == len(self.peers)
+        now = self.node.clock.elapsed
         assert self.node.registry.online(APP.app_id, ["ann", "bob", "cid"]) == {
-            peer.user for peer in self.peers if peer.user is not None
-        }
+            user: pytest.approx(at - now) for user, at in self.returning.items()
+        } | {peer.user: math.inf for peer in self.peers if peer.user is not None}
 
     @invariant()
     def the_tables_agree(self) -> None:

@@ -65,7 +65,7 @@ class SlowRegistry(MemoryRegistry):
         self.happen()
         return is_last
 
-    def online(self, app_id: str, user_ids: Iterable[str]) -> set[str]:
+    def online(self, app_id: str, user_ids: Iterable[str]) -> dict[str, float]:
         online = super().online(app_id, user_ids)
         self.happen()
         return online
@@ -86,7 +86,7 @@ class SlowCache(MemoryEventCache):
 
 @pytest.fixture
 def registry() -> SlowRegistry:
-    return SlowRegistry()
+    return SlowRegistry(HandClock())
 
 
 def gone(client: Client) -> Callable[[], None]:
@@ -242,7 +242,7 @@ def test_who_goes_while_it_signs_in_is_nobody(
     registry.meanwhile = leave(client)
     assert client.sign_in("ann", watchlist=["bob"]) == []
     node.assert_nothing_is_left()
-    assert registry.online(APP.app_id, ["ann"]) == set()
+    assert registry.online(APP.app_id, ["ann"]) == {"ann": 3}, "for a moment more"
 
 
 def test_a_second_sign_in_is_told_of_though_the_first_went_on_the_way(
@@ -276,7 +276,7 @@ def test_who_goes_while_the_status_of_its_watchlist_is_asked_watches_nobody(
     ann.sign_in("ann")
     ann.vanish()
     node.assert_nothing_is_left()
-    assert registry.online(APP.app_id, ["bob"]) == set()
+    assert registry.online(APP.app_id, ["bob"]) == {"bob": 3}, "for a moment more"
 
 
 def test_two_join_at_once_and_each_sees_the_other(registry: SlowRegistry) -> None:

@@ -7,6 +7,7 @@ import pytest
 from fizz_gevent.cluster.memory import MemoryRegistry
 from fizz_gevent.protocol import frames
 from fizz_gevent.protocol.members import Joined, Left, Member
+from tests.unit.clockwork import HandClock
 from tests.unit.rooms import APP, Node, error, removed
 
 INVALID = error(None, "Invalid message format")
@@ -137,7 +138,7 @@ def test_a_bug_of_ours_costs_one_connection_and_is_found_in_the_log(
     protocol: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Architecture: logged with an id, closed with 1011."""
-    node = Node(registry=BrokenRegistry())
+    node = Node(registry=BrokenRegistry(HandClock()))
     unlucky, other = node.client(protocol=protocol), node.client()
     unlucky.subscribe("presence-room", "ann")
     other.subscribe("presence-room", "bob")
@@ -160,7 +161,7 @@ def test_a_bug_of_ours_costs_one_connection_and_is_found_in_the_log(
 
 
 def test_two_bugs_have_two_ids(caplog: pytest.LogCaptureFixture) -> None:
-    node = Node(registry=BrokenRegistry())
+    node = Node(registry=BrokenRegistry(HandClock()))
     reasons = set()
     for _ in range(2):
         client = node.client()
@@ -248,7 +249,7 @@ class StubbornRegistry(MemoryRegistry):
 
 def test_a_fault_on_the_way_out_does_not_keep_the_rest() -> None:
     """Or the quota would shrink with each of them."""
-    node = Node(registry=StubbornRegistry())
+    node = Node(registry=StubbornRegistry(HandClock()))
     client = node.client()
     client.subscribe("orders")
     client.sign_in("ann", watchlist=["bob"])

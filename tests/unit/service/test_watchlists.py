@@ -245,6 +245,34 @@ def test_a_name_given_twice_is_watched_once(watched: list[str]) -> None:
     assert told(client) == [{"online": ["ann"]}]
 
 
+def test_who_has_left_counts_as_online_for_whoever_begins_to_watch() -> None:
+    """As it does for those who watched before: three seconds, and both are told of the end."""
+    node = Node()
+    user(node, "ann").vanish()
+    node.turn()
+    node.clock.advance(1)
+    first = node.client()
+    assert groups(first.sign_in("first", watchlist=["ann"])[1]) == {"online": ["ann"]}
+    node.clock.advance(1.5)
+    assert told(first) == []
+    second = node.client()
+    assert groups(second.sign_in("second", watchlist=["ann"])[1]) == {"online": ["ann"]}
+    node.clock.advance(0.5)
+    assert told(first) == told(second) == [{"offline": ["ann"]}]
+    node.clock.advance(10)
+    assert told(first) == told(second) == []
+
+
+def test_who_returns_to_those_who_began_to_watch_meanwhile_was_never_gone() -> None:
+    node = Node()
+    user(node, "ann").vanish()
+    node.turn()
+    client = watcher(node, "ann")
+    user(node, "ann")
+    node.clock.advance(10)
+    assert told(client) == []
+
+
 def test_what_was_known_of_a_user_is_forgotten_with_its_last_watcher() -> None:
     """Or it would seem to be online for whoever asks next."""
     node = Node()
@@ -255,6 +283,7 @@ def test_what_was_known_of_a_user_is_forgotten_with_its_last_watcher() -> None:
     ann.vanish()
     node.turn()
     assert node.clock.pending == 0, "nobody is there to be told"
+    node.clock.advance(3)
     late = node.client()
     assert groups(late.sign_in("late", watchlist=["ann"])[1]) == {"offline": ["ann"]}
 
