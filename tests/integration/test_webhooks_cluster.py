@@ -148,6 +148,8 @@ def test_the_members_of_a_dead_node_are_told_of_by_another_once(
         doomed.pending()
         other.subscribe("marker")
         receiver.wait_for(6)
+        # what the node has sent and not yet noted as sent would wait for the end of its lease
+        eventually(lambda: waiting(redis) == 0, what="nothing waits")
         first.kill()
         receiver.wait_for(2, "channel_vacated", within=20)
         eventually(lambda: waiting(redis) == 0, what="nothing waits")
