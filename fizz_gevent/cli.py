@@ -156,7 +156,7 @@ def _start(arguments: dict[str, object]) -> int:
     config = load()
     debug = bool(arguments["--debug"])
     logs.setup(config.logging, debug=debug)
-    notices = (*config.notices, *unavailable.warnings(config))
+    notices = config.notices
     if config.server.workers > 1:
         from fizz_gevent import workers
 
@@ -187,7 +187,7 @@ def _check(arguments: dict[str, object]) -> int:
 
     config = config_file.load(_path(arguments), os.environ, {})
     print(check.report(config))
-    for notice in (*config.notices, *unavailable.warnings(config)):
+    for notice in config.notices:
         print(f"fizz: warning: {_one_line(notice)}", file=sys.stderr)
     sys.stdout.flush()
     # what start would refuse is no good configuration either

@@ -18,7 +18,7 @@ A close that is nobody's error (4200, 4201) is a plain ``CloseCode``.
 
 from collections.abc import Mapping
 
-from fizz_gevent.protocol.close_codes import CloseCode
+from fizz_gevent.protocol.close_codes import CloseCode, name_of
 
 
 class FizzError(Exception):
@@ -95,10 +95,14 @@ class ConnectionRejected(FizzError):
     Args:
         code: Sent in ``pusher:error`` and in the close frame.
         reason: At most 123 bytes of UTF-8; the code's own text where ``None``.
+        counted_as: The refusal in a word, for the figures; the code's name where ``None``.
     """
 
-    def __init__(self, code: CloseCode, reason: str | None = None) -> None:
+    def __init__(
+        self, code: CloseCode, reason: str | None = None, *, counted_as: str | None = None
+    ) -> None:
         self.code = code
+        self.counted_as = name_of(code) if counted_as is None else counted_as
         self.reason = code.reason if reason is None else reason
         super().__init__(f"{int(code)} {self.reason}")
 

@@ -1,7 +1,7 @@
 """One line now and then about clients that could not connect, however many there are."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 _log = logging.getLogger(__name__)
 _PAUSE_SECONDS = 60.0
@@ -12,10 +12,16 @@ class RefusalSummary:
 
     Args:
         refusals: How many were refused since the start, by reason; read, never written.
+        take_worst: The address that was refused most since it was asked last, and how often.
     """
 
-    def __init__(self, refusals: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        refusals: Mapping[str, int],
+        take_worst: Callable[[], tuple[str, int] | None] = lambda: None,
+    ) -> None:
         self._refusals = refusals
+        self._take_worst = take_worst
         self._told: dict[str, int] = {}
         self._quiet_until = float("-inf")
 
@@ -34,7 +40,9 @@ class RefusalSummary:
         }
         self._told = dict(self._refusals)
         self._quiet_until = now + _PAUSE_SECONDS
+        worst = self._take_worst()
         _log.info(
-            "clients were refused: %s",
+            "clients were refused: %s%s",
             ", ".join(f"{reason} {fresh[reason]}" for reason in sorted(fresh)),
+            "" if worst is None else f"; most often {worst[0]}, {worst[1]} times",
         )

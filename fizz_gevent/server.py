@@ -47,6 +47,7 @@ from fizz_gevent.transport.address import listen
 from fizz_gevent.transport.deadlines import Deadlines
 from fizz_gevent.transport.flusher import Flusher
 from fizz_gevent.transport.listener import Listener
+from fizz_gevent.transport.places import Places
 from fizz_gevent.transport.proxies import Proxies
 from fizz_gevent.transport.readers import Readers
 from fizz_gevent.transport.shared_listener import SharedListener
@@ -137,6 +138,9 @@ class Server:
             readiness=self._readiness,
             deadlines=self._deadlines,
             proxies=Proxies(server.trusted_proxies),
+            places=Places(
+                server.max_connections_per_address, None if worker is None else worker.places
+            ),
         )
         self._listener.admission = Admission(
             self._tables,
@@ -144,6 +148,7 @@ class Server:
             self._readiness,
             self._clock,
             has_room=self._listener.has_room,
+            has_room_from=self._listener.places.has_room,
         )
         self._wiring = self._listener.wiring = Wiring(
             self._sessions,
@@ -169,7 +174,9 @@ class Server:
                 clock=self._clock,
                 application=application,
             )
-        self._refusal_summary = RefusalSummary(self._listener.refusals)
+        self._refusal_summary = RefusalSummary(
+            self._listener.refusals, self._listener.offenders.take_worst
+        )
         self._loop_lag = LoopLag()
         self.figures = Reader(
             __version__,

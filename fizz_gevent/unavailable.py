@@ -1,4 +1,4 @@
-"""What can be configured already and is not built yet: refused or warned of, never ignored."""
+"""What can be configured already and is not built yet: refused, never ignored."""
 
 from fizz_gevent.config import Config
 from fizz_gevent.errors import ConfigError
@@ -12,14 +12,6 @@ def refuse(config: Config) -> None:
     """
     if config.provider != "config":
         raise _error(config, "apps.provider", f"provider {config.provider!r} is")
-
-
-def warnings(config: Config) -> list[str]:
-    """A line for each thing that is configured and has no effect in this version."""
-    lines = []
-    if config.server.max_connections_per_address is not None:
-        lines.append("max_connections_per_address is set; this version has no such limit")
-    return lines
 
 
 def _error(config: Config, key: str, what: str) -> ConfigError:

@@ -23,6 +23,7 @@ from fizz_gevent.cluster import private_redis
 from fizz_gevent.config import Config
 from fizz_gevent.errors import ConfigError, StartError
 from fizz_gevent.transport.balance import Balance
+from fizz_gevent.transport.shared_places import SharedPlaces
 from fizz_gevent.transport.shared_rates import SharedRates
 
 VARIABLE = "_FIZZ_WORKER"
@@ -43,6 +44,7 @@ class Inheritance:
         listener: The file of the listening socket.
         balance: The file of the counts that the workers share.
         rates: The file of the rates that they share.
+        places: The file of the addresses that they count together.
         private_redis: The folder of the parent's own Redis, if it has one.
         metrics_folder: Where to tell figures, if anybody wants to know them.
     """
@@ -53,6 +55,7 @@ class Inheritance:
     listener: int
     balance: int
     rates: int
+    places: int
     private_redis: Path | None
     metrics_folder: Path | None = None
 
@@ -102,6 +105,7 @@ class Worker:
         listener: The listening socket that all workers share.
         balance: The counts that they share.
         rates: The rates that they share.
+        places: The addresses that they count together.
     """
 
     def __init__(self, lifeline: socket.socket) -> None:
@@ -119,6 +123,8 @@ class Worker:
         )
         os.close(self._inheritance.balance)
         self.rates = SharedRates(self._inheritance.rates)
+        self.places = SharedPlaces(self._inheritance.places, self.index)
+        os.close(self._inheritance.places)
 
     @classmethod
     def from_environment(cls, environ: MutableMapping[str, str]) -> "Worker | None":

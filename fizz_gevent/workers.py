@@ -32,6 +32,8 @@ from fizz_gevent.open_files import Capacity
 from fizz_gevent.reload import merged, reload_from, waiting_for_restart
 from fizz_gevent.transport.address import forget, listen
 from fizz_gevent.transport.balance import Balance, open_memory, size_for
+from fizz_gevent.transport.shared_places import SharedPlaces, sow
+from fizz_gevent.transport.shared_places import size_for as places_size_for
 from fizz_gevent.transport.shared_rates import SIZE
 from fizz_gevent.worker import (
     VARIABLE,
@@ -81,7 +83,10 @@ class Crew:
         count = config.server.workers
         self._counts = open_memory(size_for(count))
         self._rates = open_memory(SIZE)
+        self._addresses = open_memory(places_size_for(count))
+        sow(self._addresses)
         self._balance = Balance(self._counts, 0)
+        self._places = SharedPlaces(self._addresses, 0)
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._ready: set[int] = set()
         self._lifelines: dict[int, socket.socket] = {}
@@ -153,8 +158,9 @@ class Crew:
             process.kill()
         gevent.joinall(self._keepers)
         self._balance.close()
-        os.close(self._counts)
-        os.close(self._rates)
+        self._places.close()
+        for fd in (self._counts, self._rates, self._addresses):
+            os.close(fd)
 
     def _tell_all_to_stop(self) -> None:
         self._stopping.set()
@@ -172,6 +178,7 @@ class Crew:
             except OSError as error:
                 why = StartError(f"worker {index} cannot be started: {error.strerror}")
             self._balance.forget(index)
+            self._places.forget(index)
             if self._stopping.is_set():
                 return
             if not self._began[index].ready():
@@ -224,6 +231,7 @@ class Crew:
             listener=self._listener.fileno(),
             balance=self._counts,
             rates=self._rates,
+            places=self._addresses,
             private_redis=None if self._private_redis is None else self._private_redis.folder,
             metrics_folder=self._metrics_folder,
         )
@@ -233,7 +241,8 @@ class Crew:
         return None
 
     def _launch(self, lifeline: socket.socket) -> subprocess.Popen[bytes]:
-        files = (lifeline.fileno(), self._listener.fileno(), self._counts, self._rates)
+        shared = (self._counts, self._rates, self._addresses)
+        files = (lifeline.fileno(), self._listener.fileno(), *shared)
         return subprocess.Popen(
             # the same interpreter with the same options and words as this process
             [sys.executable, *sys.orig_argv[1:]],

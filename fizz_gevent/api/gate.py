@@ -29,6 +29,7 @@ class Gate:
         @wraps(view)
         def checked(request: ApiRequest, app_id: str, **variables: str) -> Answer:
             back_end = find(app_id, request.method, request.target, request.body)
+            request.environ["fizz.is_signed"] = True
             return view(back_end, request, **variables)
 
         return checked
@@ -58,6 +59,7 @@ class Gate:
         @wraps(view)
         def checked(request: ApiRequest, **variables: str) -> Answer:
             back_end = self._back_ends.of_key(request.method, request.target, request.body)
+            request.environ["fizz.is_signed"] = True
             return view(back_end, request, **variables)
 
         return checked

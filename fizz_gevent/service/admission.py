@@ -24,6 +24,7 @@ class Handshake:
         version: The client library's version, None where it is missing.
         origin: The ``Origin`` header, None where it is missing.
         is_secure: It came over TLS, directly or by the word of a trusted proxy.
+        address: The client's, directly or by the word of a trusted proxy; empty where nobody says.
     """
 
     key: str
@@ -31,10 +32,15 @@ class Handshake:
     version: str | None
     origin: str | None
     is_secure: bool
+    address: str = ""
 
 
 class Admission:
     """Checks a handshake in the order that the protocol gives.
+
+    Args:
+        has_room: Whether this server may have the client that was counted just now.
+        has_room_from: Whether it may have it from this address.
 
     Protocol: §1.3.
     """
@@ -47,12 +53,14 @@ class Admission:
         clock: Clock,
         *,
         has_room: Callable[[], bool],
+        has_room_from: Callable[[str], bool],
     ) -> None:
         self._tables = tables
         self._registry = registry
         self._readiness = readiness
         self._clock = clock
         self._has_room = has_room
+        self._has_room_from = has_room_from
 
     def admit(self, handshake: Handshake) -> tuple[ChannelTable, int]:
         """The application's table and the protocol version of a client that may connect.
@@ -66,7 +74,19 @@ class Admission:
             raise ConnectionRejected(CloseCode.RECONNECT)
         if not self._has_room():
             raise ConnectionRejected(CloseCode.OVER_CAPACITY)
+        if not self._has_room_from(handshake.address):
+            # Not 4004, which ends a client for good: who shares an address may find room later.
+            raise ConnectionRejected(
+                CloseCode.OVER_CAPACITY,
+                "Too many connections from this address",
+                counted_as="address_limit",
+            )
         table = self._tables.by_key(handshake.key, self._clock.now())
+        if table is None and not self._tables.knows_all():
+            # 4001 ends a client for good, and its application may only be unknown here yet.
+            raise ConnectionRejected(
+                CloseCode.OVER_CAPACITY, "Applications are not known here yet, try again"
+            )
         if table is None:
             raise ConnectionRejected(CloseCode.UNKNOWN_APPLICATION)
         application = table.application

@@ -34,6 +34,7 @@ def create_blueprint() -> Blueprint:
             version=query.get("version"),
             origin=environ.get("HTTP_ORIGIN"),
             is_secure=environ.get("fizz.is_secure", False),
+            address=environ.get("fizz.client", ""),
         )
         return {}
 

@@ -6,6 +6,7 @@ import secrets
 import socket as socket_module
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from email.utils import formatdate
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from geventwebsocket.handler import WebSocketHandler
 from fizz_gevent.protocol import frames
 from fizz_gevent.service.admission import Handshake
 from fizz_gevent.transport.body import BodyReader, IncompleteBody
+from fizz_gevent.transport.places import Place
 from fizz_gevent.transport.request import MAX_HEAD_BYTES, BadRequest, RequestHead, parse_head
 from fizz_gevent.transport.stream import Stream
 from fizz_gevent.transport.upgrade import accept_head, wants_upgrade
@@ -33,6 +35,20 @@ _NO_ROUTE = "none"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who is at the other end of a socket that was accepted.
+
+    Attributes:
+        peer: Its address; empty for a Unix socket.
+        place: Where the socket is counted, until a back end has proved to be one; None where it
+            is not counted.
+    """
+
+    peer: str
+    place: Place | None
+
+
 class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no types
     """Speaks HTTP/1 on one socket and lets go of it at an upgrade.
 
@@ -44,7 +60,7 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
         is_idle: Nothing of a request has come; the connection may be closed at any moment.
     """
 
-    def __init__(self, sock: "Socket", address: Any, server: "Listener") -> None:
+    def __init__(self, sock: "Socket", visitor: Visitor, server: "Listener") -> None:
         self.server = server
         self.stream = Stream(sock)
         self.deadline: float | None = None
@@ -52,7 +68,8 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
         self._buffer = b""
         self._is_expired = False
         self._is_answering = False
-        self._peer = address[0] if isinstance(address, tuple) else ""
+        self._peer = visitor.peer
+        self._place = visitor.place
         self._status = ""
         self._route = _NO_ROUTE
         self._headers: list[tuple[str, str]] = []
@@ -76,6 +93,7 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
         finally:
             server.deadlines.discard(self)
             self.stream.release()
+            self._leave_place()
             if is_ours:
                 self.stream.socket.close()
                 server.socket_closed()
@@ -113,6 +131,12 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
                     self._linger()
                 return True
             self._patience(config.keep_alive_timeout)
+
+    def _leave_place(self) -> None:
+        """Count the socket no more among those of which nothing is known."""
+        if self._place is not None:
+            self.server.places.remove_socket(self._place)
+            self._place = None
 
     def _patience(self, seconds: float) -> None:
         self.deadline = time.monotonic() + seconds
@@ -213,6 +237,8 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
             self._headers = [("Content-Type", "application/json")]
             pieces = [orjson.dumps({"error": f"Internal error {fault}", "code": 500})]
         self._route = environ.get("fizz.route") or _NO_ROUTE
+        if self._place is not None and "fizz.is_signed" in environ:
+            self._leave_place()
         keep_alive = request.keep_alive and not self.server.readiness.is_draining
         self._send(pieces, keep_alive=keep_alive, request=request)
         self.server.answer_seconds.observe(time.monotonic() - began)
@@ -289,19 +315,21 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
         environ["fizz.is_secure"] = self.server.tls is not None or self.server.proxies.is_secure(
             self._peer, request.headers
         )
+        address = self.server.proxies.named_client(self._peer, request.headers)
+        environ["fizz.client"] = address
         for _ in self.server.application(environ, self.start_response):
             pass  # what it says to those who cannot be upgraded
         handshake: Handshake | None = environ.get("fizz.handshake")
         self.deadline = None
-        refusal = self.server.open_websocket(self.stream, handshake, head, self._buffer)
+        refusal = self.server.open_websocket(self.stream, handshake, head, self._buffer, address)
         if refusal is None:
             return False
         if self.server.tap is not None:
             self.server.tap.state(self._peer, f"refused {request.path}: {refusal}")
         if self.server.complaints is not None:
-            address = self.server.proxies.client_address(self._peer, request.headers)
             why = f"{request.path}: {refusal}"
-            self.server.complaints.refused("connection", address or "socket", why)
+            who = address or self._peer or "socket"
+            self.server.complaints.refused("connection", who, why)
         self._part_from_websocket(head + refusal.frames)
         return True
 

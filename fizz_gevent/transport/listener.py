@@ -18,11 +18,13 @@ from fizz_gevent.config import ServerConfig
 from fizz_gevent.errors import ConnectionRejected
 from fizz_gevent.ports import Complaints, Tap
 from fizz_gevent.protocol import events, frames
-from fizz_gevent.protocol.close_codes import CloseCode, name_of
+from fizz_gevent.protocol.close_codes import CloseCode
 from fizz_gevent.service.admission import Admission, Handshake
 from fizz_gevent.service.readiness import Readiness
 from fizz_gevent.transport.deadlines import Deadlines
-from fizz_gevent.transport.handler import Handler
+from fizz_gevent.transport.handler import Handler, Visitor
+from fizz_gevent.transport.offenders import Offenders
+from fizz_gevent.transport.places import Place, Places, group_of
 from fizz_gevent.transport.proxies import Proxies
 from fizz_gevent.transport.stream import Stream
 from fizz_gevent.transport.websocket import WebSocket, Wiring
@@ -57,7 +59,9 @@ class Listener(WSGIServer):
         complaints: Who takes down what is refused, or None.
         open_sockets: Accepted and not closed yet, of every kind.
         open_websockets: How many of them are WebSockets.
+        places: What is open from where.
         refusals: How many clients could not connect, by reason.
+        offenders: From where those came.
         answers: How many HTTP requests were answered, by route and status.
         answer_seconds: From a request that has come to its answer that is sent.
     """
@@ -76,17 +80,20 @@ class Listener(WSGIServer):
         readiness: Readiness,
         deadlines: Deadlines,
         proxies: Proxies,
+        places: Places,
     ) -> None:
         self.config = config
         self.tls = tls
         self.readiness = readiness
         self.deadlines = deadlines
         self.proxies = proxies
+        self.places = places
         self.tap: Tap | None = None
         self.complaints: Complaints | None = None
         self.open_sockets = 0
         self.open_websockets = 0
         self.refusals: dict[str, int] = {}
+        self.offenders = Offenders()
         self.answers: dict[tuple[str, str], int] = {}
         self.answer_seconds = Histogram(SECONDS)
         self.admission: Admission | None = None
@@ -123,13 +130,22 @@ class Listener(WSGIServer):
             raise
         accepted = Socket(listener.family, listener.type, listener.proto, fileno=fd)
         accepted.setblocking(False)
+        peer = address[0] if isinstance(address, tuple) else ""
         if self.open_sockets >= self._max_sockets:
             accepted.close()
-            self._note_refusal("no_sockets")
+            self._note_refusal("no_sockets", peer)
             return None
+        place = None
+        if not self.proxies.trusts(peer):  # whom a proxy speaks for, its request will say
+            place = self.places.add_socket(peer)
+            if self.places.is_flooded(place):
+                accepted.close()
+                self.places.remove_socket(place)
+                self._note_refusal("address_sockets", place.address)
+                return None
         self.open_sockets += 1
         self._count_changed()
-        return accepted, address
+        return accepted, Visitor(peer, place)
 
     def do_close(self, sock: Any, *_: Any) -> None:
         """The handler closes its socket itself, or a WebSocket does."""
@@ -139,6 +155,7 @@ class Listener(WSGIServer):
         self.config = config
         self.tls = tls
         self.proxies = Proxies(config.trusted_proxies)
+        self.places.limit = config.max_connections_per_address
 
     def close_to_newcomers(self) -> None:
         """Accept who waits already (they are told to go elsewhere), then nobody. Never yields."""
@@ -156,8 +173,10 @@ class Listener(WSGIServer):
         self.open_sockets -= 1
         self._count_changed()
 
-    def websocket_closed(self) -> None:
+    def websocket_closed(self, place: Place | None) -> None:
         """One WebSocket has been closed, and its socket with it."""
+        if place is not None:
+            self.places.remove_websocket(place)
         self.open_websockets -= 1
         self.open_sockets -= 1
         self._count_changed()
@@ -171,8 +190,9 @@ class Listener(WSGIServer):
         key = route, status
         self.answers[key] = self.answers.get(key, 0) + 1
 
-    def _note_refusal(self, reason: str) -> None:
+    def _note_refusal(self, reason: str, address: str) -> None:
         self.refusals[reason] = self.refusals.get(reason, 0) + 1
+        self.offenders.note(address)
 
     def _count_changed(self) -> None:
         """A socket was opened or closed, or has become a WebSocket."""
@@ -196,7 +216,12 @@ class Listener(WSGIServer):
         self._pause.start(self.start_accepting)
 
     def open_websocket(
-        self, stream: Stream, handshake: Handshake | None, head: bytes, received: bytes
+        self,
+        stream: Stream,
+        handshake: Handshake | None,
+        head: bytes,
+        received: bytes,
+        address: str,
     ) -> Refusal | None:
         """Make a WebSocket of an upgraded socket. May yield, at the quota.
 
@@ -205,6 +230,7 @@ class Listener(WSGIServer):
             head: The response that accepts the upgrade, not sent yet: it leaves together with
                 the first event.
             received: What came behind the request.
+            address: The client's; empty where nobody says.
 
         Returns:
             Why not, where the client may not connect; the socket is still the handler's then.
@@ -213,6 +239,7 @@ class Listener(WSGIServer):
         assert self.admission is not None
         self.open_websockets += 1  # before room is asked for: asking for the quota may yield
         self._count_changed()
+        place = self.places.add_websocket(address) if address else None
         try:
             if handshake is None:
                 raise ConnectionRejected(CloseCode.PATH_NOT_FOUND)
@@ -224,12 +251,14 @@ class Listener(WSGIServer):
         except Exception as rejection:
             self.open_websockets -= 1
             self._count_changed()
+            if place is not None:
+                self.places.remove_websocket(place)
             if not isinstance(rejection, ConnectionRejected):
                 raise
-            self._note_refusal(name_of(rejection.code))
+            self._note_refusal(rejection.counted_as, group_of(address))
             return Refusal(rejection.code, rejection.reason, _refusal_frames(rejection))
         stream.release()
-        websocket = WebSocket(stream.socket, self.wiring, table, socket_id, protocol)
+        websocket = WebSocket(stream.socket, self.wiring, table, socket_id, protocol, place)
         websocket.outbox.put(head)
         self.wiring.sessions.opened(websocket.connection)
         if received:

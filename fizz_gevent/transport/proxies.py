@@ -21,16 +21,21 @@ class Proxies:
             peer: Who holds the socket's other end; empty for a Unix socket.
             headers: By WSGI's names.
         """
+        return self.named_client(peer, headers) or peer
+
+    def named_client(self, peer: str, headers: Mapping[str, str]) -> str:
+        """The same; empty where a trusted proxy is the peer and does not say for whom it speaks."""
         if not self.trusts(peer):
             return peer
+        client = ""
         for hop in reversed(headers.get("HTTP_X_FORWARDED_FOR", "").split(",")):
-            address = hop.strip()
+            address = _without_port(hop.strip())
             if _parse(address) is None:
                 break
-            peer = address
+            client = address
             if not self.trusts(address):
                 break
-        return peer
+        return client
 
     def is_secure(self, peer: str, headers: Mapping[str, str]) -> bool:
         """Whether a trusted proxy says that the client speaks TLS to it."""
@@ -47,6 +52,14 @@ class Proxies:
         return address is not None and any(
             address in network for network in self._networks if network.version == address.version
         )
+
+
+def _without_port(hop: str) -> str:
+    """Some proxies tell the client's port too: ``192.0.2.7:4711``, ``[2001:db8::5]:4711``."""
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    address, colon, _ = hop.partition(":")
+    return address if colon and "." in address and hop.count(":") == 1 else hop
 
 
 def _parse(text: str) -> IPv4Address | IPv6Address | None:

@@ -17,6 +17,7 @@ from fizz_gevent.protocol import frames
 from fizz_gevent.protocol.close_codes import CloseCode, name_of
 from fizz_gevent.service.session import Sessions
 from fizz_gevent.transport.flusher import Flusher
+from fizz_gevent.transport.places import Place
 from fizz_gevent.transport.readers import Readers
 
 _READ, _WRITE = 1, 2
@@ -41,7 +42,7 @@ class Wiring:
         close_timeout: Seconds for the peer's close frame, or for the rest to be sent.
         closing: Sockets that are on their way out, with the monotonic time of patience's end.
         received_bytes: What came over all sockets after their handshakes.
-        on_closed: Told once per socket that is closed.
+        on_closed: Told once per socket that is closed, with the place that it had.
     """
 
     sessions: Sessions
@@ -50,7 +51,7 @@ class Wiring:
     clock: Clock
     max_outbox_size: int
     close_timeout: float
-    on_closed: Callable[[], None]
+    on_closed: Callable[[Place | None], None]
     closing: dict["WebSocket", float] = field(default_factory=dict)
     received_bytes: int = 0
 
@@ -70,6 +71,7 @@ class WebSocket:
 
     Attributes:
         is_busy: A greenlet is at work here.
+        place: Where its address is counted; None where it has none.
     """
 
     __slots__ = (
@@ -84,13 +86,21 @@ class WebSocket:
         "connection",
         "is_busy",
         "outbox",
+        "place",
         "socket",
     )
 
     def __init__(
-        self, socket: Wire, wiring: Wiring, table: ChannelTable, socket_id: str, protocol: int
+        self,
+        socket: Wire,
+        wiring: Wiring,
+        table: ChannelTable,
+        socket_id: str,
+        protocol: int,
+        place: Place | None = None,
     ) -> None:
         self.socket = socket
+        self.place = place
         self._wiring = wiring
         self.outbox = Outbox(wiring.flusher, wiring.max_outbox_size, self)
         self.connection = Connection(
@@ -247,7 +257,7 @@ class WebSocket:
             self._writable.stop()
             self._writable.close()
         self.socket.close()
-        self._wiring.on_closed()
+        self._wiring.on_closed(self.place)
 
     def wait_until_writable(self) -> None:
         """Flush again when the socket takes more. Never yields."""

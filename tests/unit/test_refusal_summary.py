@@ -43,3 +43,15 @@ def test_only_what_is_new_is_told(caplog: pytest.LogCaptureFixture) -> None:
     refusals["reconnect"] = 3
     summary.sweep(61.0)
     assert caplog.messages[1] == "clients were refused: reconnect 1"
+
+
+def test_the_address_that_was_refused_most_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    refusals = {"address_limit": 5}
+    summary = RefusalSummary(refusals, iter([("192.0.2.7", 4), None]).__next__)
+    summary.sweep(0.0)
+    refusals["address_limit"] = 6
+    summary.sweep(61.0)
+    assert caplog.messages == [
+        "clients were refused: address_limit 5; most often 192.0.2.7, 4 times",
+        "clients were refused: address_limit 1",
+    ]

@@ -15,7 +15,14 @@ from fizz_gevent.service.readiness import Readiness
 from tests.unit.clockwork import UNIX_START, HandClock, HandFlusher
 from tests.unit.rooms import APP, application
 
-GOOD = Handshake(key=APP.key, protocol="7", version="8.6.0", origin=None, is_secure=True)
+GOOD = Handshake(
+    key=APP.key,
+    protocol="7",
+    version="8.6.0",
+    origin=None,
+    is_secure=True,
+    address="198.51.100.1",
+)
 
 
 @dataclass
@@ -25,6 +32,7 @@ class Door:
     settings: dict[str, Any] = field(default_factory=dict)
     is_draining: bool = False
     has_room: bool = True
+    crowded: str = ""
     connections: int = 0
 
     def __post_init__(self) -> None:
@@ -39,6 +47,7 @@ class Door:
             self.readiness,
             self.clock,
             has_room=lambda: self.has_room,
+            has_room_from=lambda address: address != self.crowded,
         )
         for number in range(self.connections):
             self.registry.connect(APP.app_id, f"1.{number + 1}", None)
@@ -99,6 +108,7 @@ WORSE: list[tuple[int, dict[str, Any], dict[str, Any]]] = [
     (4000, {"settings": {"require_tls": True}}, {"is_secure": False}),
     (4003, {"settings": {"enabled": False}}, {}),
     (4001, {}, {"key": "unknown"}),
+    (4100, {"crowded": "192.0.2.7"}, {"address": "192.0.2.7"}),
     (4100, {"has_room": False}, {}),
     (4200, {"is_draining": True}, {}),
 ]

@@ -59,3 +59,26 @@ def test_without_trusted_networks_only_a_unix_socket_is_believed() -> None:
     nobody = Proxies([])
     assert not nobody.trusts("127.0.0.1")
     assert nobody.trusts("")
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "client"),
+    [
+        ("203.0.113.9", "198.51.100.1", "203.0.113.9"),
+        ("10.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "198.51.100.1:4711", "198.51.100.1"),
+        ("10.0.0.1", "[2001:db8::5]:4711", "2001:db8::5"),
+        ("10.0.0.1", "[2001:db8::5]", "2001:db8::5"),
+        ("10.0.0.1", "10.0.0.2", "10.0.0.2"),
+        # A trusted proxy that does not say for whom it speaks.
+        ("10.0.0.1", "", ""),
+        ("10.0.0.1", "unknown", ""),
+        ("", "", ""),
+        ("", "198.51.100.1", "198.51.100.1"),
+    ],
+)
+def test_a_client_without_a_name_is_not_taken_for_its_proxy(
+    peer: str, forwarded: str, client: str
+) -> None:
+    headers = {"HTTP_X_FORWARDED_FOR": forwarded} if forwarded else {}
+    assert PROXIES.named_client(peer, headers) == client

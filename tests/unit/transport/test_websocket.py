@@ -81,7 +81,7 @@ class House:
         self.table.connections[socket_id] = websocket.connection
         return peer, websocket
 
-    def _socket_closed(self) -> None:
+    def _socket_closed(self, place: object) -> None:
         self.closed_sockets += 1
 
     def turn(self, count: int = 10) -> None:
