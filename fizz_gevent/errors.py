@@ -38,7 +38,7 @@ class ConfigError(FizzError):
         self.message = message
         self.where = where
         self.key = key
-        super().__init__(": ".join(part for part in (where, key, message) if part))
+        super().__init__(_on_one_line(": ".join(part for part in (where, key, message) if part)))
 
 
 class StartError(FizzError):
@@ -136,3 +136,13 @@ class ApiError(FizzError):
         self.status = status
         self.message = message
         self.headers = headers or {}
+
+
+def _on_one_line(text: str) -> str:
+    """What quotes a file may hold anything; a terminal and a log get what can be shown."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )

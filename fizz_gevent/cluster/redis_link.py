@@ -153,11 +153,15 @@ class RedisLink:
         try:
             path = urlsplit(url).path.strip("/")
             if scheme != "unix" and path and not path.isdigit():
-                raise ValueError(f"the database is a number, not {path!r}")  # passed over else
+                # Passed over else. Not shown: behind a stray slash it may be half a password.
+                raise self._error("not a Redis URL: the database is a number")
             self._pool = ConnectionPool.from_url(url, **settings)
             self._pool.make_connection()  # says no to parameters that it does not know
         except (ValueError, TypeError) as error:
-            raise self._error(f"not a Redis URL: {error}") from None
+            # Whatever else these libraries say quotes the URL, and with it the password.
+            is_plain = isinstance(error, TypeError) or str(error).startswith("Invalid value for")
+            told = error if is_plain else "check the port, and escape what is odd in the password"
+            raise self._error(f"not a Redis URL: {told}") from None
 
     def _error(self, message: str) -> ConfigError:
         key = "scaling.server" if self._server.url is None else "scaling.server.url"

@@ -10,7 +10,8 @@ from fizz_gevent.transport.request import BadRequest
 
 _MAX_CHUNK_LINE = 1024
 _MAX_TRAILER_BYTES = 4096
-_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(;[^\x00-\x08\x0a-\x1f\x7f]*)?")
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?")
+_TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\x00-\x08\x0a-\x1f\x7f]*")
 
 
 class IncompleteBody(Exception):
@@ -79,6 +80,8 @@ class BodyReader:
                 raise BadRequest("400 Bad Request", "a chunk is longer than it says")
         trailer = _MAX_TRAILER_BYTES
         while line := self._line(_MAX_TRAILER_BYTES):
+            if _TRAILER.fullmatch(line) is None:
+                raise BadRequest("400 Bad Request", "a trailer is malformed")
             trailer -= len(line)  # trailers are read and mean nothing here
             if trailer <= 0:
                 raise BadRequest("431 Request Header Fields Too Large", "the trailer is too long")

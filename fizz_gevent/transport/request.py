@@ -15,6 +15,10 @@ _LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~\x80-\xff]+) HTTP/(\d)\
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _DIGITS = re.compile(r"[0-9]+")
+_HOST = re.compile(
+    r"(\[[0-9A-Fa-f:.]+\]|\[[vV][0-9A-Fa-f]+\.[\w.~!$&'()*+,;=:-]+\]|[\w.~!$&'()*+,;=%-]*)(:[0-9]*)?",
+    re.ASCII,
+)
 
 
 class BadRequest(Exception):
@@ -118,7 +122,12 @@ def parse_head(head: bytes) -> RequestHead:
     is_1_1 = minor != b"0"
     if is_1_1 and "HTTP_HOST" not in headers:
         raise BadRequest("400 Bad Request", "the Host header is missing")
-    target = _origin_form(target_bytes.decode("latin-1"), method_bytes)
+    authority, target = _origin_form(target_bytes.decode("latin-1"), method_bytes)
+    for host in (headers.get("HTTP_HOST"), authority):
+        if host is not None and _HOST.fullmatch(host) is None:
+            raise BadRequest("400 Bad Request", "the Host is no host")
+    if authority is not None:
+        headers["HTTP_HOST"] = authority  # that of the header counts no more (RFC 9112, 3.2.2)
     path, _, query = target.partition("?")
     if "%" in path:
         path = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
@@ -150,19 +159,22 @@ _ONCE = frozenset(
 """Headers that mean nothing twice."""
 
 
-def _origin_form(target: str, method: bytes) -> str:
-    """The target as path and query; an absolute one loses its scheme and host (RFC 9112, 3.2.2)."""
+def _origin_form(target: str, method: bytes) -> tuple[str | None, str]:
+    """The target as path and query; in front, the host that an absolute one names.
+
+    Protocol: RFC 9112, 3.2.2.
+    """
     if target.startswith("/"):
         if "#" in target:
             raise BadRequest("400 Bad Request", "the target holds a fragment")
-        return target
+        return None, target
     if target == "*" and method == b"OPTIONS":
-        return "/*"
+        return None, "/*"
     scheme, separator, rest = target.partition("://")
     if separator and scheme.lower() in ("http", "https") and "#" not in rest:
         host, slash, path = rest.partition("/")
         if host and "?" not in host:
-            return slash + path if slash else "/"
+            return host, slash + path if slash else "/"
     raise BadRequest("400 Bad Request", "the target is no path")
 
 

@@ -87,3 +87,12 @@ def test_an_api_error_carries_headers_of_its_own() -> None:
 def test_every_reason_fits_a_close_frame(code: CloseCode) -> None:
     """Protocol: §4.3, at most 123 bytes."""
     assert len(code.reason.encode()) <= 123
+
+
+@pytest.mark.parametrize("odd", ["\n", "\r\n", "\x1b[31m", "\x85", "\u2028", "\udc80"])
+def test_what_a_configuration_error_quotes_stays_on_one_line(odd: str) -> None:
+    """Nor does it reach a terminal as anything but text."""
+    shown = str(ConfigError(f"unknown key '{odd}'", where="a.yaml:1", key=f"b.{odd}"))
+    assert shown.splitlines() == [shown]
+    assert shown.isprintable()
+    assert shown.startswith("a.yaml:1: b.\\")
