@@ -2,13 +2,13 @@
 
 import ipaddress
 import json
-from collections.abc import Sequence
 
 from fizz_gevent import __version__
 from fizz_gevent.application import Application
 from fizz_gevent.config import Config, ServerConfig
 from fizz_gevent.credentials import MADE_UP, is_development
 from fizz_gevent.open_files import Capacity
+from fizz_gevent.provider import REDIS
 
 Address = tuple[str, int] | tuple[str, int, int, int] | str
 """What ``getsockname`` says: host and port first, or the path of a Unix socket."""
@@ -32,7 +32,7 @@ def banner(config: Config, address: Address, capacity: Capacity) -> str:
         ("Listening", _shown(address)),
         ("Browsers", f"{base.replace('http', 'ws', 1)}/app/{key}{path}"),
         ("Back ends", f"{base}/apps/{app_id}{path}"),
-        ("Applications", _application_list(config.applications)),
+        ("Applications", _application_list(config)),
         ("Configuration", ", ".join(sources(config)) or "built-in defaults"),
         ("TLS", _tls(config)),
         ("Scaling", "on" if server.scaling.enabled else "off"),
@@ -98,7 +98,10 @@ def _bracketed(host: str) -> str:
         return host
 
 
-def _application_list(applications: Sequence[Application]) -> str:
+def _application_list(config: Config) -> str:
+    if config.provider == REDIS:
+        return "in Redis; fizz apps list shows them"
+    applications = config.applications
     names = [
         application.app_id + ("" if application.enabled else " (disabled)")
         for application in applications[:_LISTED]
@@ -137,6 +140,15 @@ def _tls(config: Config) -> str:
 
 def _made_up(config: Config, application: Application, address: Address) -> list[str]:
     """The credentials nobody has seen yet, and a page's script that uses them."""
+    return [
+        "  No application is configured. This one was made up and is gone with this process:",
+        "",
+        *how_to_use(config, application, address),
+    ]
+
+
+def how_to_use(config: Config, application: Application, address: Address) -> list[str]:
+    """What to paste where: the credentials for a back end, and a page's script."""
     is_secure = config.server.tls.cert is not None
     options: dict[str, object] = {"cluster": ""}
     if isinstance(address, str):
@@ -149,8 +161,6 @@ def _made_up(config: Config, application: Application, address: Address) -> list
     options["forceTLS"] = is_secure
     options["enabledTransports"] = ["ws", "wss"]
     return [
-        "  No application is configured. This one was made up and is gone with this process:",
-        "",
         f"    FIZZ_APP_ID={application.app_id}",
         f"    FIZZ_APP_KEY={application.key}",
         f"    FIZZ_APP_SECRET={application.secret}",

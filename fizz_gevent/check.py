@@ -8,6 +8,7 @@ from fizz_gevent import open_files, schema
 from fizz_gevent.application import Application
 from fizz_gevent.config import Config
 from fizz_gevent.kind import Kind, Record, Scalar, Texts, flatten
+from fizz_gevent.provider import REDIS
 
 _MASK = "********"
 _NO_KIND = Texts(lambda name, value: None)
@@ -19,7 +20,9 @@ def report(config: Config) -> str:
     key_width = max(len(key) for key, _, _ in rows)
     value_width = min(44, max(len(value) for _, value, _ in rows))
     lines = [f"{key:<{key_width}}  {value:<{value_width}}  {origin}" for key, value, origin in rows]
-    if not config.applications:
+    if config.provider == REDIS:
+        lines += ["", "Applications are in Redis: fizz apps list shows them."]
+    elif not config.applications:
         lines += ["", "No application is configured: start makes one up."]
     return "\n".join([*lines, "", *_machine(config)])
 

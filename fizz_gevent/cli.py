@@ -11,6 +11,13 @@ Usage:
   fizz users CHANNEL [--app=ID] [--json] [--config=FILE]
   fizz terminate USER [--app=ID] [--json] [--config=FILE]
   fizz listen CHANNEL... [--app=ID] [--json] [--config=FILE]
+  fizz apps list [--json] [--config=FILE]
+  fizz apps add [SETTING...] [--app-id=ID] [--json] [--config=FILE]
+  fizz apps set ID SETTING... [--json] [--config=FILE]
+  fizz apps rotate ID [--days=N] [--force] [--json] [--config=FILE]
+  fizz apps disable ID [--json] [--config=FILE]
+  fizz apps enable ID [--json] [--config=FILE]
+  fizz apps remove ID [--json] [--config=FILE]
   fizz bench [--connections=N] [--seconds=S] [--app=ID] [--json] [--config=FILE]
   fizz version
   fizz help
@@ -27,6 +34,9 @@ Commands:
   users     List the members of a presence channel.
   terminate Close all connections that are signed in as a user.
   listen    Print the events of channels as they arrive, until asked to stop.
+  apps      List applications; add, set, rotate, disable, enable or remove one of those
+            in Redis (provider: redis), while servers run. A SETTING is KEY=VALUE;
+            rotate makes a new key and secret, beside which the old ones stay valid.
   bench     Measure the running server with some clients, for some seconds.
   version   Print the version.
   help      Print this text.
@@ -44,6 +54,9 @@ Options:
   --data=JSON      Its data; - reads it from standard input.
   --socket-id=ID   The connection that is not to receive it.
   --app=ID         Which application, where several are configured.
+  --app-id=ID      The id of the application to add; a random number by default.
+  --days=N         How long the old key and secret stay valid; 7 by default.
+  --force          Rotate though an older key and secret are still valid; they end.
   --json           Print JSON, for scripts; listen prints a line for each event.
   --connections=N  Clients of bench; 100 by default.
   --seconds=S      Seconds of each of its two loads; 5 by default.
@@ -91,6 +104,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _start(arguments)
         if arguments["check"]:
             return _check(arguments)
+        if arguments["apps"]:
+            return _apps(arguments)
         if any(arguments[command] for command in CLIENT_COMMANDS):
             return _talk(arguments)
     except ConfigError as error:
@@ -135,7 +150,7 @@ def _start(arguments: dict[str, object]) -> int:
     worker = Worker.from_environment(os.environ)
     if worker is not None:
         return _work(worker)
-    from fizz_gevent import certificates, config_file, credentials, logs, unavailable
+    from fizz_gevent import certificates, config_file, credentials, logs, provider
 
     names = (*config_file.OPTIONS, "server")
     options = {name: arguments[f"--{name}"] for name in names}
@@ -148,7 +163,7 @@ def _start(arguments: dict[str, object]) -> int:
 
     def load() -> "Config":
         config = config_file.load(_path(arguments), os.environ, options, make_up=make_up)
-        unavailable.refuse(config)
+        provider.refuse(config)
         credentials.refuse_development(config)
         certificates.check(config)  # a wrong file is found before anything is opened
         return config
@@ -183,7 +198,7 @@ def _work(worker: "Worker") -> int:
 
 
 def _check(arguments: dict[str, object]) -> int:
-    from fizz_gevent import certificates, check, config_file, credentials, unavailable
+    from fizz_gevent import certificates, check, config_file, credentials, provider
 
     config = config_file.load(_path(arguments), os.environ, {})
     print(check.report(config))
@@ -191,7 +206,7 @@ def _check(arguments: dict[str, object]) -> int:
         print(f"fizz: warning: {_one_line(notice)}", file=sys.stderr)
     sys.stdout.flush()
     # what start would refuse is no good configuration either
-    unavailable.refuse(config)
+    provider.refuse(config)
     credentials.refuse_development(config)
     certificates.check(config)
     if config.server.workers > 1 and not config.server.scaling.enabled:
@@ -212,9 +227,22 @@ def _talk(arguments: dict[str, object]) -> int:
     config = config_file.load(_path(arguments), os.environ, {})
     for notice in config.notices:
         print(f"fizz: warning: {_one_line(notice)}", file=sys.stderr)
+    if config.provider != "config":
+        from fizz_gevent import apps
+
+        config = apps.with_applications(config)
     if arguments["bench"]:
         return bench.run(config, os.environ, arguments)
     return commands.run(config, os.environ, arguments)
+
+
+def _apps(arguments: dict[str, object]) -> int:
+    from fizz_gevent import apps, config_file
+
+    config = config_file.load(_path(arguments), os.environ, {})
+    for notice in config.notices:
+        print(f"fizz: warning: {_one_line(notice)}", file=sys.stderr)
+    return apps.run(config, arguments)
 
 
 def _one_line(text: str) -> str:

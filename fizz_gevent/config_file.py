@@ -89,6 +89,10 @@ def load(
     provider = str(_section(settings, "apps.", ["provider"]).get("provider", "config"))
     notices = list(variables.notices)
     applications, own_origins = _choose_applications(named, found, variables, notices)
+    if provider != "config" and found is not None and applications is found.applications:
+        origin = found.settings.get("apps.provider")
+        if settings["apps.provider"] is not origin:  # a sample that was found does not count then
+            applications = []
     is_made_up = not applications and make_up is not None and provider == "config"
     if is_made_up and make_up is not None:
         applications = [_made_up(make_up(), variables.extras)]

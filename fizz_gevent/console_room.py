@@ -3,7 +3,7 @@
 import logging
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from fizz_gevent import __version__
 from fizz_gevent.api.dispatch import FizzFlask
@@ -31,6 +31,9 @@ class ConsoleRoom:
 
     Args:
         listener: Of this node; its context and its proxies may be replaced.
+
+    Attributes:
+        applications_changed: To be called then: what is shown of the stream has secrets to mask.
     """
 
     def __init__(
@@ -47,14 +50,19 @@ class ConsoleRoom:
         clock: Clock,
         application: FizzFlask,
     ) -> None:
+        self.applications_changed: Callable[[], None] = lambda: None
         server = config.server
         keys = make_keys(server.console.password, seed=config.seed, salt=server.scaling.channel)
         self._incidents = sessions.complaints = listener.complaints = Incidents(clock)
         self._incidents.ignored = keys.application.app_id
         stream = LiveStream(tables, clock, mask=str, prefix=server.path)
 
-        def hang(is_watched: bool, with_frames: bool) -> None:
+        def learn_secrets() -> None:
             stream.mask = log_tap(table.application for table in tables.configured).masked
+
+        def hang(is_watched: bool, with_frames: bool) -> None:
+            self.applications_changed = learn_secrets if is_watched else lambda: None
+            learn_secrets()
             taps.show_live(stream if is_watched else None, frames=with_frames)
 
         def address_of(environ: Mapping[str, object]) -> str:

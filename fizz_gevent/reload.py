@@ -57,4 +57,6 @@ def merged(old: Config, new: Config) -> Config:
     if (old.server.tls.cert is None) != (new.server.tls.cert is None):
         kept["tls"] = old.server.tls
     server = replace(new.server, **kept)
-    return replace(new, name=old.name, provider=old.provider, server=server, seed=old.seed)
+    if old.provider != new.provider:  # where they are kept waits, so they have to wait as well
+        new = replace(new, provider=old.provider, applications=old.applications)
+    return replace(new, name=old.name, server=server, seed=old.seed)

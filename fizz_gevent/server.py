@@ -12,10 +12,10 @@ import gevent
 
 from fizz_gevent import __version__
 from fizz_gevent.api.flask_app import create_app
+from fizz_gevent.applications import close_all, furnish
 from fizz_gevent.banner import Address
 from fizz_gevent.certificates import load_context
 from fizz_gevent.channels.rate_limit import own_bucket
-from fizz_gevent.channels.table import ChannelTable
 from fizz_gevent.channels.tables import Tables
 from fizz_gevent.clock import SystemClock
 from fizz_gevent.cluster.memory import MemoryCluster
@@ -27,6 +27,7 @@ from fizz_gevent.loop_lag import LoopLag
 from fizz_gevent.metrics.reader import Reader
 from fizz_gevent.open_files import Capacity
 from fizz_gevent.protocol.close_codes import CloseCode
+from fizz_gevent.provider import REDIS
 from fizz_gevent.refusal_summary import RefusalSummary
 from fizz_gevent.reload import merged, waiting_for_restart
 from fizz_gevent.service.admission import Admission
@@ -95,6 +96,15 @@ class Server:
             self._cluster.check()
         else:
             self._cluster = MemoryCluster(self._clock)
+        self._applications = furnish(
+            self._tables,
+            self._cluster,
+            self._readiness,
+            self._clock,
+            is_in_redis=config.provider == REDIS,
+            has_private_redis=worker is not None and worker.has_private_redis,
+            on_change=self._applications_changed,
+        )
         registry, bus, cache = self._cluster.registry, self._cluster.bus, self._cluster.cache
         backlog = self._furnish_webhooks(worker)
         self.webhooks = Sender(backlog, PooledClient(), self._tables.application)
@@ -240,7 +250,8 @@ class Server:
 
     def show_stream(self, is_shown: bool) -> None:
         """Begin or end to print every frame and request."""
-        self._taps.show_log(log_tap(self.config.applications) if is_shown else None)
+        served = [table.application for table in self._tables.configured]
+        self._taps.show_log(log_tap(served) if is_shown else None)
 
     @property
     def is_showing_stream(self) -> bool:
@@ -261,16 +272,17 @@ class Server:
         self._listener.reconfigure(server, tls)
         self._wiring.max_outbox_size = server.max_outbox_size
         self._wiring.close_timeout = server.close_timeout
-        for table in self._tables.replace(config.applications):
-            _close_all(table, CloseCode.UNKNOWN_APPLICATION)
-        for table in self._tables:
-            if not table.application.enabled:
-                _close_all(table, CloseCode.APPLICATION_DISABLED)
-        if self.is_showing_stream:
-            self.show_stream(True)  # it has secrets to mask, which may be new
+        if config.provider != REDIS:
+            self._applications.replace(config.applications)
         _log.warning("the configuration is reloaded")
         if waiting:
             _log.warning("only a restart brings into effect: %s", ", ".join(waiting))
+
+    def _applications_changed(self) -> None:
+        if self.is_showing_stream:
+            self.show_stream(True)  # it has secrets to mask, which may be new
+        if self._console is not None:
+            self._console.applications_changed()
 
     def stop(self) -> None:
         """Accept nobody any more, let what runs end, tell every client to go elsewhere. Yields."""
@@ -282,7 +294,7 @@ class Server:
         while self._listener.open_sockets and time.monotonic() < until:
             self._deadlines.hurry()
             for table in self._tables:  # who was being admitted when the others were sent away
-                _close_all(table, CloseCode.RECONNECT)
+                close_all(table, CloseCode.RECONNECT)
             gevent.sleep(_SLICE_SECONDS)
         self.webhooks.drain(max(_LEAST_DRAIN_SECONDS, until - time.monotonic()))
         self._cluster.stop()
@@ -314,6 +326,7 @@ class Server:
                 now = self._clock.monotonic()
                 self._deadlines.sweep(now)
                 self._wiring.sweep()
+                self._applications.sweep()
                 self._janitor.sweep()
                 self._refusal_summary.sweep(now)
                 if now >= cache_sweep_at:
@@ -321,8 +334,3 @@ class Server:
                     self._cluster.cache.sweep()
             except Exception:
                 _log.exception("fault in the sweep")
-
-
-def _close_all(table: ChannelTable, code: CloseCode) -> None:
-    for connection in tuple(table.connections.values()):
-        connection.end(code)

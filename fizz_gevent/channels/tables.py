@@ -1,6 +1,6 @@
 """Every application this node serves."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from fizz_gevent.application import Application
 from fizz_gevent.channels.outbox import Flusher
@@ -17,6 +17,8 @@ class Tables:
     Attributes:
         hidden: The server's own application, which clients find by its key and nobody by its id;
             None where there is none.
+        knows_all: Whether this node knows of every application; while it does not, one that is not
+            here may exist all the same.
     """
 
     def __init__(
@@ -28,6 +30,7 @@ class Tables:
         self._flusher = flusher
         self._make_bucket = make_bucket
         self.hidden: ChannelTable | None = None
+        self.knows_all: Callable[[], bool] = lambda: True
         self._by_id: dict[str, ChannelTable] = {}
         self._by_key: dict[str, ChannelTable] = {}
         self.replace(applications)

@@ -73,27 +73,24 @@ class ApplicationStore:
         }
         return answer[0].decode(), documents
 
-    def change(self, app_id: str, make: Callable[[Documents], bytes]) -> bytes:
-        """Change one application, or add it, or remove it; all of Redis's nodes take it up.
+    def change(self, make: Callable[[Documents], tuple[str, bytes]]) -> None:
+        """Change one application, or add it, or remove it; every node takes it up.
 
         Args:
-            make: Given all applications, makes what is to be there; empty to remove it. Called
-                again where somebody else was faster.
-
-        Returns:
-            What it has made.
+            make: Given all applications, answers the id of one and what is to be there, empty to
+                remove it. Called again where somebody else was faster.
 
         Raises:
             CommandError: Redis cannot be reached, or refuses, or too many others change something.
         """
         for _ in range(_TRIES):
             before, documents = self.read()
-            document = make(documents)
+            app_id, document = make(documents)
             version = Version.parse(before)
             after = Version(new_token(), 1, new_token()) if version is None else version.next()
             arguments = (before, str(after), app_id, document)
             if self._run("applications_change", *arguments) == 1:
-                return document
+                return
         raise CommandError("others change applications all the time; try again")
 
     def _run(self, script: str, *arguments: bytes | str) -> Any:

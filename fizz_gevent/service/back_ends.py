@@ -51,12 +51,14 @@ class BackEnds:
             target: Path and query as received; the same everywhere here.
 
         Raises:
-            ApiError: 404 no such application, 403 disabled, 401 not signed by it.
+            ApiError: 404 no such application, 503 it may be one that is not known here yet, 403
+                disabled, 401 not signed by it.
 
         Protocol: §12.1, "Verification".
         """
         table = self._tables.by_id(app_id)
         if table is None:
+            self._refuse_unless_all_are_known()
             raise ApiError(404, f"Application {app_id[:100]!r} does not exist")
         return self._verified(table, method, target, body)
 
@@ -73,6 +75,7 @@ class BackEnds:
             raise ApiError(401, "auth_key is missing")
         table = self._tables.by_key(key, self._clock.now())
         if table is None or table is self._tables.hidden:
+            self._refuse_unless_all_are_known()
             raise ApiError(401, f"auth_key {key[:100]!r} is not a key of any application")
         return self._verified(table, method, target, body)
 
@@ -91,6 +94,15 @@ class BackEnds:
             ApiError: 429.
         """
         _refuse_until(back_end.table.wait_for_read(self._clock.monotonic()))
+
+    def _refuse_unless_all_are_known(self) -> None:
+        """Do not deny an application that may exist."""
+        if not self._tables.knows_all():
+            raise ApiError(
+                503,
+                "Applications are not known here yet, try again",
+                headers={"Retry-After": "1"},
+            )
 
     def _verified(self, table: ChannelTable, method: str, target: str, body: bytes) -> BackEnd:
         application = table.application

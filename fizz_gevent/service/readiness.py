@@ -12,13 +12,15 @@ class Readiness:
         is_draining: The node has begun to stop.
         seconds_without_redis: How long a cluster's Redis has been out of reach; 0 where it is not
             or where there is no cluster.
+        knows_applications: Whether it has been read which applications there are.
     """
 
-    __slots__ = ("is_draining", "seconds_without_redis")
+    __slots__ = ("is_draining", "knows_applications", "seconds_without_redis")
 
     def __init__(self) -> None:
         self.is_draining = False
         self.seconds_without_redis: Callable[[], float] = lambda: 0.0
+        self.knows_applications: Callable[[], bool] = lambda: True
 
     @property
     def reason(self) -> str | None:
@@ -27,4 +29,6 @@ class Readiness:
             return "draining"
         if self.seconds_without_redis() >= _SECONDS_WITHOUT_REDIS:
             return "redis"
+        if not self.knows_applications():
+            return "applications"
         return None

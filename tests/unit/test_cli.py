@@ -100,22 +100,47 @@ def test_a_wrong_configuration_is_one_line(
 
 
 @pytest.mark.parametrize("command", ["start", "check"])
-@pytest.mark.parametrize(
-    ("text", "place", "reason"),
-    [
-        (
-            "apps: {provider: redis}",
-            "apps.provider",
-            "provider 'redis' is not available in this version",
-        ),
-    ],
-)
-def test_what_is_not_built_yet_is_refused(
-    capsys: pytest.CaptureFixture[str], command: str, text: str, place: str, reason: str
+def test_applications_in_redis_need_a_redis_that_lasts(
+    capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
+    Path("fizz.yaml").write_text("servers: {fizz: {workers: 2}}\napps: {provider: redis}")
+    code, _, err = fizz(capsys, command)
+    assert code == 2
+    assert err.startswith(
+        "fizz: fizz.yaml:2: apps.provider: provider redis needs servers.fizz.scaling.enabled: true"
+    )
+
+
+@pytest.mark.parametrize("command", ["start", "check"])
+@pytest.mark.parametrize("where", ["file", "environment"])
+def test_applications_are_not_kept_in_two_places(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str, where: str
+) -> None:
+    text = "servers: {fizz: {scaling: {enabled: true}}}\napps: {provider: redis}"
+    if where == "file":
+        text = text.removesuffix("}") + ", apps: [{app_id: '1', key: k, secret: s}]}"
+    else:
+        for name in ("ID", "KEY", "SECRET"):
+            monkeypatch.setenv(f"FIZZ_APP_{name}", "1")
     Path("fizz.yaml").write_text(text)
     code, _, err = fizz(capsys, command)
-    assert (code, err) == (2, f"fizz: fizz.yaml:1: {place}: {reason}\n")
+    assert code == 2
+    place = "fizz.yaml:2" if where == "file" else "FIZZ_APP_ID"
+    assert err.startswith(f"fizz: {place}: apps.apps[0].app_id: with provider redis all")
+
+
+def test_the_applications_of_a_sample_do_not_count_where_the_named_file_has_another_provider(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("fizz.yaml").write_text(
+        "apps: {provider: config, apps: [{app_id: '1', key: k, secret: s}]}"
+    )
+    text = "servers: {fizz: {scaling: {enabled: true}}}\napps: {provider: redis}"
+    Path("named.yaml").write_text(text)
+    code, out, err = fizz(capsys, "check", "--config=named.yaml")
+    assert (code, err) == (0, "")
+    assert "Applications are in Redis" in out
+    assert "apps.apps[0]" not in out
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "fizz.example"])
