@@ -92,7 +92,9 @@ class Server:
         self._tables = Tables(config.applications, self._flusher, make_bucket)
         self._cluster: MemoryCluster | RedisCluster
         if server.scaling.enabled:
-            self._cluster = RedisCluster(server.scaling, self._clock)
+            self._cluster = RedisCluster(
+                server.scaling, self._clock, None if worker is None else worker.family
+            )
             self._cluster.check()
         else:
             self._cluster = MemoryCluster(self._clock)

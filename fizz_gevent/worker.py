@@ -39,6 +39,7 @@ class Inheritance:
 
     Attributes:
         index: Counts from 0.
+        crew: A name that no other parent has.
         config: With ``scaling`` on, since each worker is a node.
         debug: Show the stream.
         listener: The file of the listening socket.
@@ -50,6 +51,7 @@ class Inheritance:
     """
 
     index: int
+    crew: str
     config: Config
     debug: bool
     listener: int
@@ -162,6 +164,11 @@ class Worker:
             while True:
                 (length,) = _LENGTH.unpack(_receive(self._lifeline, _LENGTH.size))
                 yield pickle.loads(_receive(self._lifeline, length))
+
+    @property
+    def family(self) -> str:
+        """A name that this worker shares with those alone in whose place it was started."""
+        return f"{self._inheritance.crew}-{self.index}"
 
     @property
     def has_private_redis(self) -> bool:

@@ -7,6 +7,7 @@ ends; it replaces workers that die, passes signals on, and has the last word on 
 import contextlib
 import logging
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -76,6 +77,7 @@ class Crew:
         metrics_folder: Path | None = None,
     ) -> None:
         self._config = config
+        self._name = secrets.token_hex(8)
         self._listener = listener
         self._private_redis = private_redis
         self._debug = debug
@@ -226,6 +228,7 @@ class Crew:
         """Hand a new worker what it needs; its report, None where it makes none."""
         inheritance = Inheritance(
             index=index,
+            crew=self._name,
             config=self._config,
             debug=self._debug,
             listener=self._listener.fileno(),

@@ -27,6 +27,11 @@ class Membership:
     by this node's own monotonic clock over a link that worked all the while. A Redis that was
     frozen or away, or a clock that jumped, therefore kills nobody.
 
+    Args:
+        family: What the names of all nodes begin with of which only one can live at a time: this
+            one and those whose place it takes, as a worker takes that of a dead one. None where
+            there are no others.
+
     Attributes:
         node_id: This node's name; another one each time it has been given up for dead.
         own_channel: Where on the bus this node talks to itself; stays the same.
@@ -42,11 +47,14 @@ class Membership:
         on_news: Called when such things may have been noted. Never yields.
     """
 
-    def __init__(self, commands: Commands, prefix: str, lease_seconds: float) -> None:
+    def __init__(
+        self, commands: Commands, prefix: str, lease_seconds: float, family: str | None = None
+    ) -> None:
+        self._family = family or secrets.token_hex(8)
         self.prefix = prefix
         self.own_channel = f"{prefix}:n:{secrets.token_hex(8)}"
         self.lease_seconds = lease_seconds
-        self.node_id = _new_node_id()
+        self.node_id = self._new_node_id()
         self.is_forgotten = True
         self.is_up = False
         self.epoch = ""
@@ -110,7 +118,7 @@ class Membership:
             except ClusterUnavailable as error:
                 self._note_down(error)
             except Exception:
-                _log.exception("fault in the membership")
+                _log.exception("fault %s in the membership", secrets.token_hex(4))
             attempts += 1
             # Far below a lease: a node that is slow to come back would be taken for dead.
             longest = min(_LONGEST_BACK_OFF, self.lease_seconds / 10, 0.05 * 2 ** min(attempts, 6))
@@ -124,8 +132,9 @@ class Membership:
         if not self.is_forgotten:
             answer = self._commands.script("beat", self.node_id, self.own_channel)
         if answer is None:
-            self.node_id = _new_node_id()
+            self.node_id = self._new_node_id()
             answer = self._commands.script("enter", self.node_id, secrets.token_hex(8))
+            self._bury_predecessors()
             if not self.epoch:
                 # Redis may have come after this node and its clients, with events in between.
                 life_seconds = int(answer[2]) / 1000
@@ -182,6 +191,14 @@ class Membership:
         for dead_node in dead:
             self._reap(dead_node.decode(), "")  # whoever began that may have died over it
 
+    def _bury_predecessors(self) -> None:
+        """Take over at once from whoever had this node's place, for they are known to be dead."""
+        nodes: list[bytes] = self._commands.ask("HKEYS", f"{self.prefix}:nodes")
+        for node in nodes:
+            name = node.decode()
+            if name != self.node_id and name.startswith(f"{self._family}."):
+                self._reap(name, "")
+
     def _reap(self, node_id: str, heartbeat: str) -> None:
         left = 1
         while left == 1:
@@ -207,6 +224,5 @@ class Membership:
             _log.warning("Redis is away: %s; going on with what this node knows", error)
         self.is_up = False
 
-
-def _new_node_id() -> str:
-    return secrets.token_hex(8)
+    def _new_node_id(self) -> str:
+        return f"{self._family}.{secrets.token_hex(4)}"

@@ -27,15 +27,18 @@ _POLL_SECONDS = 0.01
 class RedisCluster:
     """Holds the registry, the bus and the cache of a node whose cluster meets in Redis.
 
+    Args:
+        family: See ``Membership``.
+
     Attributes:
         applications: Those that live in Redis, or what is left there of those that are gone.
     """
 
-    def __init__(self, config: ScalingConfig, clock: Clock) -> None:
+    def __init__(self, config: ScalingConfig, clock: Clock, family: str | None = None) -> None:
         link = RedisLink(config)
         self._link = link
         self._commands = Commands(link)
-        self._membership = Membership(self._commands, link.prefix, config.lease_seconds)
+        self._membership = Membership(self._commands, link.prefix, config.lease_seconds, family)
         self._listener = RedisListener(
             link, lambda: [f"{link.prefix}:all", self._membership.own_channel]
         )

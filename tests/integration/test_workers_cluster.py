@@ -16,8 +16,9 @@ from tests.harness.websocket import Disconnected
 from tests.harness.workers import owners, port_of, wait_for_all, workers_of
 
 pytestmark = pytest.mark.needs_redis
+LEASE_SECONDS = 90
 REMOVED_WITHIN = 25.0
-"""A lease, and the survivors' look at it; the machine is shared."""
+"""The start of another worker, on a shared machine; no lease ends so soon."""
 
 ByWorker = dict[int, list[PusherClient]]
 
@@ -125,8 +126,10 @@ def test_a_terminated_user_is_closed_at_every_worker(server: FizzServer) -> None
             assert client.expect_close()[0] == 4009
 
 
-def test_the_members_of_a_killed_worker_are_removed_once(server: FizzServer) -> None:
-    """Protocol: §7.3: only who has no tab elsewhere."""
+@pytest.mark.parametrize("count", [2, 4])
+def test_the_members_of_a_killed_worker_are_removed_once(fizz: Start, count: int) -> None:
+    """By the worker that takes its place. Protocol: §7.3: only who has no tab elsewhere."""
+    server = fizz(server={"workers": count, "scaling": {"lease_seconds": LEASE_SECONDS}})
     with spread(server, 12) as clients:
         victim, *others = clients
         for pid, those in clients.items():
