@@ -53,7 +53,7 @@ def error_response(error: Exception, about: str) -> Response:
             headers = {"Allow": ", ".join(sorted(error.valid_methods or ()))}
     else:
         status = 500
-        reference = secrets.token_hex(6)
-        text = f"Internal server error, logged as {reference}"
-        _log.error("%s failed, answered 500 as %s", about, reference, exc_info=error)
+        fault = secrets.token_hex(4)
+        text = f"Internal error {fault}"
+        _log.error("fault %s in %s", fault, about, exc_info=error)
     return json_response(status, {"error": text, "code": status}, headers)

@@ -259,6 +259,10 @@ class RedisBus:
             self.skipped_count += 1
             if self.skipped_count & (self.skipped_count - 1) == 0:  # 1, 2, 4, 8, ...
                 _log.warning("%d foreign messages on the bus: %s", self.skipped_count, error)
+        except Exception:
+            # A bug of ours costs this message only, and not the link with all that comes over it.
+            self.skipped_count += 1
+            _log.exception("fault %s: a message of the bus is skipped", secrets.token_hex(4))
 
     def _event(self, place: tuple[str, str] | None, event: EventEnvelope) -> None:
         self._position = max(self._position, event.position)

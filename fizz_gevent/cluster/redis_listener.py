@@ -2,6 +2,7 @@
 
 import logging
 import random
+import secrets
 import time
 from collections.abc import Callable
 from typing import Any
@@ -152,7 +153,7 @@ class RedisListener:
                     self._has_told_loss = True
                     _log.warning("the bus is down: %s", error)
             except Exception:
-                _log.exception("fault in the listener")
+                _log.exception("fault %s in the listener", secrets.token_hex(4))
             connection = self._connection
             self._lose()
             if connection is not None:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import secrets
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -44,9 +45,10 @@ def create_application(gather: Callable[[], Figures]) -> "WSGIApplication":
             try:
                 status, (kind, body) = "200 OK", route()
             except Exception:
-                _log.exception("fault at %s", environ["PATH_INFO"])
+                fault = secrets.token_hex(4)
+                _log.exception("fault %s at %s", fault, environ["PATH_INFO"])
                 status, kind = "500 Internal Server Error", _JSON
-                body = _error(500, "Internal error")
+                body = _error(500, f"Internal error {fault}")
         headers += [("Content-Type", kind), ("Content-Length", str(len(body)))]
         start_response(status, headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]

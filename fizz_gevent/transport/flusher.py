@@ -1,6 +1,8 @@
 """The one writer of all WebSocket connections."""
 
+import errno
 import logging
+import secrets
 import time
 from typing import TYPE_CHECKING, cast
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _SLICE_SECONDS = 0.005
 _SENDS_BETWEEN_LOOKS = 64
+_OUT_OF_ROOM = (errno.ENOBUFS, errno.ENOMEM)
+_PAUSE_SECONDS = 0.1
+"""Until the machine may have memory again for what a socket is to send."""
 _BACKLOG_BYTES = tuple(1 << exponent for exponent in range(10, 25, 2))
 """1 KiB to 16 MiB; ``max_outbox_size`` is 1 MiB unless it is configured."""
 
@@ -50,6 +55,8 @@ class Flusher:
         # A timer of no length fires after the loop has looked at its sockets; a callback would
         # run before that.
         self._next_turn = self._loop.timer(0)
+        self._starved: list[Outbox] = []
+        self._pause = self._loop.timer(_PAUSE_SECONDS)
 
     def schedule(self) -> None:
         """Flush at the end of this turn. Never yields."""
@@ -68,8 +75,8 @@ class Flusher:
             self.backlog.observe(outbox.size_bytes)
             websocket.wait_until_writable()
             return
-        except OSError:
-            websocket.lost()
+        except OSError as error:
+            self._not_sent(outbox, error)
             return
         self.sent_bytes += count
         if self.tap is not None:
@@ -79,11 +86,28 @@ class Flusher:
             self.backlog.observe(outbox.size_bytes)
             websocket.wait_until_writable()
 
+    def _not_sent(self, outbox: Outbox, error: OSError) -> None:
+        """The peer is gone; or the machine has no memory, which is nobody's fault and passes."""
+        websocket = cast("WebSocket", outbox.owner)
+        if error.errno not in _OUT_OF_ROOM:
+            websocket.lost()
+            return
+        self.backlog.observe(outbox.size_bytes)
+        if not self._starved:
+            self._pause.start(self._try_again)
+        self._starved.append(outbox)
+
+    def _try_again(self) -> None:
+        starved, self._starved = self._starved, []
+        for outbox in starved:
+            if outbox.first is not None:
+                cast("WebSocket", outbox.owner).wait_until_writable()
+
     def _flush(self) -> None:
         try:
             self._work()
         except Exception:
-            _log.exception("fault in the flusher")
+            _tell_fault()
         if self.dirty:
             self._next_turn.start(self._flush)
         else:
@@ -93,9 +117,12 @@ class Flusher:
                 self.fanout.observe(time.monotonic() - self._scheduled_at)
 
     def _work(self) -> None:
-        for gathering in self.gathering:
-            gathering.spread()
-        self.gathering.clear()
+        gathered, self.gathering[:] = self.gathering[:], ()
+        for gathering in gathered:
+            try:
+                gathering.spread()
+            except Exception:
+                _tell_fault()  # of one application's event, which is lost
         batch = self.dirty[:]
         self.dirty.clear()
         position = 0
@@ -105,7 +132,7 @@ class Flusher:
             try:
                 self._send(part)
             except Exception:
-                _log.exception("fault in the flusher")
+                _tell_fault()
                 self._send_apart(part)
             position += _SENDS_BETWEEN_LOOKS
             if position < len(batch) and time.monotonic() > until:
@@ -146,8 +173,8 @@ class Flusher:
                 self.backlog.observe(outbox.size_bytes)
                 websocket.wait_until_writable()
                 continue
-            except OSError:
-                websocket.lost()
+            except OSError as error:
+                self._not_sent(outbox, error)
                 continue
             sent_bytes += count
             if count == len(data):
@@ -163,3 +190,7 @@ class Flusher:
         if self.tap is not None and count == len(data):
             for payload in messages_in(data):
                 self.tap.sent(websocket.connection.socket_id, payload)
+
+
+def _tell_fault() -> None:
+    _log.exception("fault %s in the flusher", secrets.token_hex(4))

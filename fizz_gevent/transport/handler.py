@@ -68,6 +68,7 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
         self._buffer = b""
         self._is_expired = False
         self._is_answering = False
+        self._owes_answer = False
         self._peer = visitor.peer
         self._place = visitor.place
         self._status = ""
@@ -89,7 +90,7 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
         except IncompleteBody:
             pass
         except Exception:
-            _log.exception("fault in the HTTP handler")
+            self._fail()
         finally:
             server.deadlines.discard(self)
             self.stream.release()
@@ -97,6 +98,21 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
             if is_ours:
                 self.stream.socket.close()
                 server.socket_closed()
+
+    def _fail(self) -> None:
+        """Answer, in an ``except`` block, a bug of ours that no answer was made of elsewhere."""
+        pieces = self._internal_error("in the HTTP handler")
+        if self._owes_answer:
+            with contextlib.suppress(OSError):
+                self._send(pieces, keep_alive=False)
+
+    def _internal_error(self, where: str) -> list[bytes]:
+        """Make a 500 of a bug of ours, with the name that it has in the log."""
+        fault = secrets.token_hex(4)
+        _log.exception("fault %s %s", fault, where)
+        self._status = "500 Internal Server Error"
+        self._headers = [("Content-Type", "application/json")]
+        return [orjson.dumps({"error": f"Internal error {fault}", "code": 500})]
 
     def expire(self) -> None:
         """Patience has ended: whatever waits for the peer now finds it gone. Never yields."""
@@ -116,6 +132,7 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
                 head = self._read_head()
                 if head is None:
                     return True
+                self._owes_answer = True
                 request = parse_head(head)
                 if wants_upgrade(request.headers):
                     return self._upgrade(request)
@@ -231,11 +248,7 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
             if close is not None:
                 close()
         except Exception:
-            fault = secrets.token_hex(4)
-            _log.exception("fault %s: %s %s", fault, request.method, request.path)
-            self._status = "500 Internal Server Error"
-            self._headers = [("Content-Type", "application/json")]
-            pieces = [orjson.dumps({"error": f"Internal error {fault}", "code": 500})]
+            pieces = self._internal_error(f"in {request.method} {request.path}")
         self._route = environ.get("fizz.route") or _NO_ROUTE
         if self._place is not None and "fizz.is_signed" in environ:
             self._leave_place()
@@ -253,6 +266,7 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
         self, pieces: list[bytes], *, keep_alive: bool, request: RequestHead | None = None
     ) -> None:
         """Send status, headers and body in one piece."""
+        self._owes_answer = False
         self.server.note_answer(self._route, self._status[:3])
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         lines = [f"HTTP/1.1 {self._status}"]
@@ -338,7 +352,7 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
 
         Protocol: §1.3, §4.3.
         """
-        self._is_answering = True
+        self._is_answering, self._owes_answer = True, False
         self._patience(self.server.config.close_timeout)
         self.stream.sendall(data)
         reader = frames.FrameReader()

@@ -254,13 +254,19 @@ class Listener(WSGIServer):
             if place is not None:
                 self.places.remove_websocket(place)
             if not isinstance(rejection, ConnectionRejected):
-                raise
+                fault = secrets.token_hex(4)
+                _log.exception("fault %s: a client could not connect", fault)
+                rejection = ConnectionRejected(CloseCode.INTERNAL_ERROR, f"Internal error {fault}")
             self._note_refusal(rejection.counted_as, group_of(address))
             return Refusal(rejection.code, rejection.reason, _refusal_frames(rejection))
         stream.release()
         websocket = WebSocket(stream.socket, self.wiring, table, socket_id, protocol, place)
         websocket.outbox.put(head)
-        self.wiring.sessions.opened(websocket.connection)
+        try:
+            self.wiring.sessions.opened(websocket.connection)
+        except Exception:
+            table.connections[socket_id] = websocket.connection  # what was entered is to be undone
+            self.wiring.sessions.failed(websocket.connection)
         if received:
             self.wiring.readers.read(websocket, received)
         return None
@@ -268,9 +274,10 @@ class Listener(WSGIServer):
 
 def _refusal_frames(rejection: ConnectionRejected) -> bytes:
     code = int(rejection.code)
-    return frames.text_frame(events.error(code, rejection.reason)) + frames.close_frame(
-        code, rejection.reason
-    )
+    closing = frames.close_frame(code, rejection.reason)
+    if rejection.code == CloseCode.INTERNAL_ERROR:
+        return closing  # no code of Pusher's
+    return frames.text_frame(events.error(code, rejection.reason)) + closing
 
 
 def _new_socket_id() -> str:

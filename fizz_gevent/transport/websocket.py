@@ -216,6 +216,16 @@ class WebSocket:
             self._begin_closing(frames.close_frame(code, reason), name_of(code))
             self._wiring.readers.wake_soon(self)
 
+    def failed(self, fault: str) -> None:
+        """A bug of ours has met this connection: close it, with the bug's name in the log.
+
+        Never yields.
+        """
+        if self._is_closing:
+            self.lost()
+        else:
+            self.end(CloseCode.INTERNAL_ERROR, f"Internal error {fault}")
+
     def overflowed(self) -> None:
         """The client reads too slowly: close with 4100, without waiting for its answer.
 

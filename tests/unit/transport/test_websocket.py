@@ -315,7 +315,7 @@ def test_a_fault_in_closing_costs_nobody_else_anything(
     house.turn()
     other.send(text(b"other"))
     house.turn()
-    assert "fault in the read loop" in caplog.text
+    assert "in the read loop: a connection is closed" in caplog.text
     assert house.script.heard == [b"other"]
     assert (house.closed_sockets, house.script.closed_count) == (1, 1)
     websocket.abort()
