@@ -146,8 +146,8 @@ class _Place:
             self._ask(number)
         if number % 10 == 5:
             self._look()
-            if self._witness is not None:
-                self._witness.send(PING, b"")  # or it would be taken for dead
+        if self._witness is not None:
+            self._witness.send(PING, b"")  # or it would be taken for dead
         for client in (*self._residents, self._onlooker):
             client.pending()
 
