@@ -11,6 +11,8 @@ Usage:
   fizz users CHANNEL [--app=ID] [--json] [--config=FILE]
   fizz terminate USER [--app=ID] [--json] [--config=FILE]
   fizz listen CHANNEL... [--app=ID] [--json] [--config=FILE]
+  fizz webhooks [--failed] [--app=ID] [--json] [--config=FILE]
+  fizz webhooks retry [--app=ID] [--json] [--config=FILE]
   fizz apps list [--json] [--config=FILE]
   fizz apps add [SETTING...] [--app-id=ID] [--json] [--config=FILE]
   fizz apps set ID SETTING... [--json] [--config=FILE]
@@ -34,6 +36,8 @@ Commands:
   users     List the members of a presence channel.
   terminate Close all connections that are signed in as a user.
   listen    Print the events of channels as they arrive, until asked to stop.
+  webhooks  Count the webhooks that wait, or list with --failed those that were given
+            up; retry has these sent again.
   apps      List applications; add, set, rotate, disable, enable or remove one of those
             in Redis (provider: redis), while servers run. A SETTING is KEY=VALUE;
             rotate makes a new key and secret, beside which the old ones stay valid.
@@ -54,6 +58,7 @@ Options:
   --data=JSON      Its data; - reads it from standard input.
   --socket-id=ID   The connection that is not to receive it.
   --app=ID         Which application, where several are configured.
+  --failed         List webhooks that were given up.
   --app-id=ID      The id of the application to add; a random number by default.
   --days=N         How long the old key and secret stay valid; 7 by default.
   --force          Rotate though an older key and secret are still valid; they end.
@@ -64,7 +69,8 @@ Options:
   --version        Print the version.
 
 From trigger to bench, commands talk to the running server: to FIZZ_HOST, FIZZ_PORT
-and FIZZ_SCHEME where these are set, otherwise to where it is configured to listen.
+and FIZZ_SCHEME where these are set, otherwise to where it is configured to listen;
+webhooks asks the one on this machine, over its control socket.
 
 Exit codes: 0 done, or asked to stop, 1 failed, 2 wrong usage or configuration.
 """
@@ -104,6 +110,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _start(arguments)
         if arguments["check"]:
             return _check(arguments)
+        if arguments["webhooks"]:
+            return _ask_about_webhooks(arguments)
         if arguments["apps"]:
             return _apps(arguments)
         if any(arguments[command] for command in CLIENT_COMMANDS):
@@ -234,6 +242,12 @@ def _talk(arguments: dict[str, object]) -> int:
     if arguments["bench"]:
         return bench.run(config, os.environ, arguments)
     return commands.run(config, os.environ, arguments)
+
+
+def _ask_about_webhooks(arguments: dict[str, object]) -> int:
+    from fizz_gevent import config_file, webhook_command
+
+    return webhook_command.run(config_file.load(_path(arguments), os.environ, {}), arguments)
 
 
 def _apps(arguments: dict[str, object]) -> int:

@@ -54,6 +54,7 @@ from fizz_gevent.transport.readers import Readers
 from fizz_gevent.transport.shared_listener import SharedListener
 from fizz_gevent.transport.websocket import Wiring
 from fizz_gevent.webhooks.backlog import Backlog
+from fizz_gevent.webhooks.desk import WebhookDesk
 from fizz_gevent.webhooks.http_client import PooledClient
 from fizz_gevent.webhooks.memory_backlog import MemoryBacklog
 from fizz_gevent.webhooks.sender import Sender
@@ -203,6 +204,10 @@ class Server:
             (self.webhooks, backlog),
         )
         self.answers.add("status", lambda _: self.status())
+        desk = WebhookDesk(backlog, self._tables.application)
+        self.answers.add("webhooks", desk.waiting)
+        self.answers.add("webhooks_failed", desk.failed)
+        self.answers.add("webhooks_retry", desk.retry)
 
     def status(self) -> dict[str, Any]:
         """What an operator wants to know of this node, as JSON knows it. Never yields."""

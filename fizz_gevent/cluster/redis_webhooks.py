@@ -265,10 +265,12 @@ class RedisBacklog:
     def failed(self) -> list[Failed]:
         return [_failed(entry) for entry in self._failed_entries()]
 
-    def send_again(self) -> int:
+    def send_again(self, app_id: str | None = None) -> int:
         count = 0
         for entry in reversed(self._failed_entries()):
             old = _failed(entry).delivery
+            if app_id not in (None, old.app_id):
+                continue
             application = self._application_of(old.app_id)
             request = b""
             if application is None or webhooks.webhook_of(application, old.target) is None:

@@ -1,6 +1,7 @@
 """Requests to back ends on their way: waiting, handed out, given up. Protocol: §13."""
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 HOLD_SECONDS = 3.0
 """A channel that was left, or a member that went, may be back before anybody is told."""
@@ -112,3 +113,13 @@ class Failed:
     delivery: Delivery
     why: str
     failed_ms: int
+
+
+def shown_url(target: str) -> str:
+    """The address of a webhook without what may be secret in it: password, query.
+
+    Args:
+        target: As ``target_of`` names it.
+    """
+    parts = urlsplit(target.partition(" ")[2])
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

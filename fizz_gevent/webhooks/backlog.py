@@ -67,8 +67,12 @@ class Backlog(Protocol):
     def failed(self) -> list[Failed]:
         """What was given up, the latest first; older ones are forgotten. May yield."""
 
-    def send_again(self) -> int:
-        """Put what was given up in line once more, with the time of now; how much. May yield."""
+    def send_again(self, app_id: str | None = None) -> int:
+        """Put what was given up in line once more, with the time of now; how much. May yield.
+
+        Args:
+            app_id: Only what is this application's.
+        """
 
     def hurry(self) -> None:
         """This node stops: hold nothing back any more. Never yields."""

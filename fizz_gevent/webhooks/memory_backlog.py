@@ -246,10 +246,14 @@ class MemoryBacklog:
     def failed(self) -> list[Failed]:
         return list(self._failed)
 
-    def send_again(self) -> int:
+    def send_again(self, app_id: str | None = None) -> int:
         count = 0
-        while self._failed:
-            old = self._failed.pop().delivery
+        failed = list(self._failed)
+        self._failed.clear()
+        self._failed.extend(each for each in failed if app_id not in (None, each.delivery.app_id))
+        for old in (each.delivery for each in reversed(failed)):
+            if app_id not in (None, old.app_id):
+                continue
             application = self._application_of(old.app_id)
             if application is None or webhooks.webhook_of(application, old.target) is None:
                 self.dropped_count += 1

@@ -5,14 +5,13 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from urllib.parse import urlsplit
 
 import gevent
 from gevent.event import Event
 
 from fizz_gevent.application import Application
 from fizz_gevent.errors import ClusterUnavailable
-from fizz_gevent.protocol.deliveries import LAST_TRY_AT, Delivery, Taken, Target
+from fizz_gevent.protocol.deliveries import LAST_TRY_AT, Delivery, Taken, Target, shown_url
 from fizz_gevent.protocol.webhooks import webhook_of
 from fizz_gevent.webhooks.backlog import Backlog
 from fizz_gevent.webhooks.http_client import HttpClient, NotReached
@@ -261,5 +260,4 @@ def _headers(delivery: Delivery, configured: Mapping[str, str]) -> dict[str, str
 def _shown(target: Target) -> str:
     """An application's webhook without what may be secret in its address."""
     app_id, name = target
-    parts = urlsplit(name.partition(" ")[2])
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path} of application {app_id}"
+    return f"{shown_url(name)} of application {app_id}"
