@@ -157,9 +157,9 @@ class RedisLink:
                 raise self._error("not a Redis URL: the database is a number")
             self._pool = ConnectionPool.from_url(url, **settings)
             self._pool.make_connection()  # says no to parameters that it does not know
-        except (ValueError, TypeError) as error:
-            # Whatever else these libraries say quotes the URL, and with it the password.
-            is_plain = isinstance(error, TypeError) or str(error).startswith("Invalid value for")
+        except (ValueError, TypeError, RedisError) as error:
+            # What else is said about values quotes the URL, and with it the password.
+            is_plain = type(error) is not ValueError or str(error).startswith("Invalid value for")
             told = error if is_plain else "check the port, and escape what is odd in the password"
             raise self._error(f"not a Redis URL: {told}") from None
 

@@ -27,8 +27,13 @@ def test_what_is_wrong_with_a_url_is_said_without_the_password(url: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("query", "named"), [("no_such=1", "no_such"), ("socket_timeout=soon", "socket_timeout")]
+    ("query", "named"),
+    [
+        ("no_such=1", "no_such"),
+        ("socket_timeout=soon", "socket_timeout"),
+        ("protocol=9", "protocol"),
+    ],
 )
-def test_a_parameter_that_nobody_knows_is_named(query: str, named: str) -> None:
+def test_a_parameter_that_cannot_be_is_named(query: str, named: str) -> None:
     with pytest.raises(ConfigError, match=named):
         RedisLink(ScalingConfig(server=RedisConfig(url=f"redis://h/0?{query}")))
