@@ -148,6 +148,8 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
                     self._linger()
                 return True
             self._patience(config.keep_alive_timeout)
+            if self._buffer:
+                self.stream.breathe()  # who does not wait for answers may bring thousands
 
     def _leave_place(self) -> None:
         """Count the socket no more among those of which nothing is known."""
@@ -183,6 +185,8 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
                     self._buffer = buffer[end + 4 :]
                     return buffer[:end]
                 if len(buffer) > MAX_HEAD_BYTES:
+                    if b"\r\n" not in buffer[:MAX_HEAD_BYTES]:
+                        raise BadRequest("414 URI Too Long", "the target is too long")
                     raise BadRequest(
                         "431 Request Header Fields Too Large",
                         f"the request head is larger than {MAX_HEAD_BYTES} bytes",
@@ -207,7 +211,7 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
         self._patience(self.server.config.request_body_timeout)
         if request.expects_continue and not self._buffer and (length is None or length <= limit):
             self.stream.sendall(_CONTINUE)
-        reader = BodyReader(self._buffer, self._receive, limit)
+        reader = BodyReader(self._buffer, self._receive, limit, self.stream.breathe)
         body = reader.read(length)
         self._buffer = reader.rest
         return body
@@ -257,9 +261,11 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
         self.server.answer_seconds.observe(time.monotonic() - began)
         if self.server.tap is not None:
             self.server.tap.request(request.method, request.target, self._status)
-        if self._status >= "4" and self.server.complaints is not None:
-            what = f"{request.method} {request.path}"
-            self.server.complaints.refused("request", what, f"{self._status}: {_error(pieces)}")
+        if self._status >= "4":
+            what, why = f"{request.method} {request.path}", f"{self._status}: {_error(pieces)}"
+            _log.debug("%s from %s refused: %s", what, self._peer or "a local socket", why)
+            if self.server.complaints is not None:
+                self.server.complaints.refused("request", what, why)
         return keep_alive
 
     def _send(
@@ -295,6 +301,7 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
         """Answer what is no proper request, and close without losing the answer."""
         if self.server.tap is not None:
             self.server.tap.request("?", self._peer, f"{error.status} ({error})")
+        _log.debug("request from %s refused: %s (%s)", self._peer, error.status, error)
         if self.server.complaints is not None:
             self.server.complaints.refused("request", self._peer, f"{error.status} ({error})")
         self._status = error.status

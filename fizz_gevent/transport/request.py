@@ -99,6 +99,8 @@ def parse_head(head: bytes) -> RequestHead:
     method_bytes, target_bytes, major, minor = match.groups()
     if major != b"1":
         raise BadRequest("505 HTTP Version Not Supported", "only HTTP/1.1 and 1.0 are served")
+    if not method_bytes.isupper():  # "get" is another method than "GET" (RFC 9110, 9.1)
+        raise BadRequest("501 Not Implemented", "methods are in upper case")
     if len(lines) > _MAX_HEADERS + 1:
         raise BadRequest("431 Request Header Fields Too Large", f"more than {_MAX_HEADERS} headers")
     headers: dict[str, str] = {}

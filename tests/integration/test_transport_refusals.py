@@ -92,7 +92,7 @@ REFUSED: dict[str, tuple[bytes, int]] = {
         431,
     ),
     "a head that is too long": (request("GET", "/up", "X-Long: " + "y" * 17_000), 431),
-    "a target that is too long": (request("GET", "/" + "x" * 17_000), 431),
+    "a target that is too long": (request("GET", "/" + "x" * 17_000), 414),
     "a head that is too long before it ends": (
         b"GET /up HTTP/1.1\r\nX-Long: " + b"y" * 17_000,
         431,
