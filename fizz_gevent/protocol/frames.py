@@ -144,18 +144,23 @@ class FrameReader:
     Attributes:
         failed: The violation that ended the stream. The caller looks after each ``feed``, when it
             has dealt with the messages, which all came before.
+        has_more: What was fed holds more frames than were to be read at once; they are read when
+            something, or nothing, is fed.
     """
 
-    __slots__ = ("_between_messages", "_message", "_over", "_tail", "failed")
+    __slots__ = ("_between_messages", "_message", "_over", "_tail", "failed", "has_more")
 
     def __init__(self) -> None:
         self.failed: FrameError | None = None
+        self.has_more = False
         self._between_messages = True
         self._tail = b""  # a header, or a control frame, of which more must come
         self._message: _Message | None = None
         self._over = False
 
-    def feed(self, data: bytes, max_message_size: int) -> list[tuple[int, bytes]]:
+    def feed(
+        self, data: bytes, max_message_size: int, max_frames: int = -1
+    ) -> list[tuple[int, bytes]]:
         """Take what was received; return the opcode and payload of what it completes, in order.
 
         Opcodes are ``TEXT``, ``BINARY``, ``CLOSE``, ``PING`` and ``PONG``. After a violation, and
@@ -163,6 +168,8 @@ class FrameReader:
 
         Args:
             max_message_size: Bytes of a message's payload, all fragments together.
+            max_frames: How many to read at once, for frames may be as small as six bytes; -1 is all
+                that have come.
         """
         size = len(data)
         # What nearly always comes: exactly one whole masked text frame.
@@ -179,8 +186,9 @@ class FrameReader:
 
         messages: list[tuple[int, bytes]] = []
         if not self._over:
+            self.has_more = False
             try:
-                self._read(self._tail + data, max_message_size, messages)
+                self._read(self._tail + data, max_message_size, max_frames, messages)
             except FrameError as violation:
                 self.fail(violation)
             self._between_messages = not (self._message or self._tail or self._over)
@@ -194,15 +202,26 @@ class FrameReader:
 
     def _end(self) -> None:
         self._over = True
+        self.has_more = False
         self._message = None
         self._tail = b""
 
-    def _read(self, data: bytes, max_message_size: int, messages: list[tuple[int, bytes]]) -> None:
+    def _read(
+        self,
+        data: bytes,
+        max_message_size: int,
+        max_frames: int,
+        messages: list[tuple[int, bytes]],
+    ) -> None:
         self._tail = b""
         position, size = 0, len(data)
         while position < size:
             message = self._message
             if message is None or not message.remaining:
+                if max_frames == 0:
+                    self.has_more = True
+                    break
+                max_frames -= 1
                 # Two bytes say whether this frame may stand here, two or eight more how long it is.
                 start = position + 6
                 if start - 4 > size:

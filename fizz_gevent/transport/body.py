@@ -3,6 +3,7 @@
 Protocol: RFC 9112, 6 and 7.1.
 """
 
+import itertools
 import re
 from collections.abc import Callable
 
@@ -10,6 +11,8 @@ from fizz_gevent.transport.request import BadRequest
 
 _MAX_CHUNK_LINE = 1024
 _MAX_TRAILER_BYTES = 4096
+_CHUNKS_AT_ONCE = 100
+"""A chunk may be one byte, and a body a million of them."""
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 _TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\x00-\x08\x0a-\x1f\x7f]*")
 
@@ -23,10 +26,20 @@ class BodyReader:
 
     What has been received is never moved for what is taken from it, so that a body in a million
     chunks costs no more than its bytes.
+
+    Args:
+        breathe: Called now and then in the middle of many chunks, for others to have a turn.
     """
 
-    def __init__(self, buffered: bytes, receive: Callable[[], bytes], limit: int) -> None:
+    def __init__(
+        self,
+        buffered: bytes,
+        receive: Callable[[], bytes],
+        limit: int,
+        breathe: Callable[[], None] = lambda: None,
+    ) -> None:
         self._receive = receive
+        self._breathe = breathe
         self._limit = limit
         self._data = buffered
         self._at = 0
@@ -52,13 +65,10 @@ class BodyReader:
     def _take(self, count: int) -> bytes:
         end = self._at + count
         if end > len(self._data):
-            pieces = [self.rest]
-            missing = end - len(self._data)
-            while missing > 0:
-                piece = self._more()
-                pieces.append(piece)
-                missing -= len(piece)
-            self._data = b"".join(pieces)
+            data = bytearray(self.rest)  # not a list: pieces may be a byte each
+            while len(data) < count:
+                data += self._more()
+            self._data = bytes(data)
             self._at, end = 0, count
         taken = self._data[self._at : end]
         self._at = end
@@ -66,7 +76,9 @@ class BodyReader:
 
     def _read_chunked(self) -> bytes:
         body = bytearray()
-        while True:
+        for number in itertools.count(1):
+            if number % _CHUNKS_AT_ONCE == 0:
+                self._breathe()
             match = _CHUNK_LINE.fullmatch(self._line(_MAX_CHUNK_LINE))
             if match is None:
                 raise BadRequest("400 Bad Request", "a chunk's length is malformed")

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from _socket import socket as Socket
 
 _READ, _WRITE = 1, 2
+_READS_WITHOUT_WAITING = 2
+"""A peer that sends faster than it is served finds others served in between."""
 
 
 class Stream:
@@ -20,11 +22,12 @@ class Stream:
         socket: The socket below, to be handed on after an upgrade.
     """
 
-    __slots__ = ("_reading", "socket")
+    __slots__ = ("_reading", "_streak", "socket")
 
     def __init__(self, socket: "Socket | TlsSocket") -> None:
         self.socket = socket
         self._reading: gevent._types._Watcher | None = None
+        self._streak = 0  # reads since the last wait
 
     def recv(self, size: int) -> bytes:
         """What has come, empty at the end; waits for it.
@@ -32,11 +35,15 @@ class Stream:
         Raises:
             OSError: The peer is gone.
         """
+        self._streak += 1
+        if self._streak > _READS_WITHOUT_WAITING:
+            self.breathe()
         while True:
             try:
                 return self.socket.recv(size)
             except BlockingIOError:
                 pass
+            self._streak = 0
             hub = gevent.get_hub()
             if self._reading is None:
                 self._reading = hub.loop.io(self.socket.fileno(), _READ)
@@ -70,6 +77,16 @@ class Stream:
                 return
             except BlockingIOError:
                 self._wait(_READ)
+
+    def breathe(self) -> None:
+        """Let everybody else have a turn, in the middle of something long."""
+        self._streak = 0
+        hub = gevent.get_hub()
+        turn = hub.loop.timer(0)  # which comes after the loop has looked at its sockets
+        try:
+            hub.wait(turn)
+        finally:
+            turn.close()
 
     def release(self) -> None:
         """Let go of the socket without closing it."""

@@ -22,6 +22,9 @@ from fizz_gevent.transport.readers import Readers
 
 _READ, _WRITE = 1, 2
 _RECEIVE_BYTES = 65536
+_FRAMES_AT_ONCE = 16
+"""So many of one client are dealt with before others have their turn: ten thousand fit into what is
+received at once, and each may cost what a subscription does."""
 
 
 class Wire(Protocol):
@@ -71,6 +74,7 @@ class WebSocket:
 
     Attributes:
         is_busy: A greenlet is at work here.
+        is_held: It waits among others for its turn, with frames that it has received already.
         place: Where its address is counted; None where it has none.
     """
 
@@ -85,6 +89,7 @@ class WebSocket:
         "_writable",
         "connection",
         "is_busy",
+        "is_held",
         "outbox",
         "place",
         "socket",
@@ -107,6 +112,7 @@ class WebSocket:
             socket_id, table, self.outbox, protocol, wiring.clock.monotonic()
         )
         self.is_busy = False
+        self.is_held = False
         self._frames = frames.FrameReader()
         self._is_closing = False
         self._is_closed = False
@@ -119,7 +125,8 @@ class WebSocket:
     def run(self, data: bytes | None = None) -> None:
         """Read what has come and deal with it; the read loop resumes here when more comes.
 
-        One read a time, so that a client that never stops sending takes turns with the others.
+        One read a time, and few frames, so that a client that never stops sending takes turns with
+        the others. What it has sent beyond that is dealt with before more is received.
 
         Args:
             data: Bytes that came behind the handshake; None reads from the socket.
@@ -127,10 +134,14 @@ class WebSocket:
         self.is_busy = True
         try:
             if not self._is_closed:
-                if data is None:
-                    data = self._receive()
-                if data:
-                    self._take(data)
+                if self._frames.has_more:
+                    self._take(b"")
+                else:
+                    if data is None:
+                        data = self._receive()
+                    if data:
+                        self._wiring.received_bytes += len(data)
+                        self._take(data)
             if self._is_closing or self._is_closed:
                 self._wiring.sessions.closed(self.connection)
         finally:
@@ -139,6 +150,9 @@ class WebSocket:
             self._part()
         if self._is_closed:
             self.outbox.owner = _NOBODY  # no circle is left, so memory comes back at once
+        elif self._frames.has_more:
+            self.stop_watching()
+            self._wiring.readers.hold(self)
         elif not self._is_watching:
             self._is_watching = True
             self._watcher.start(self._wiring.readers.wake, self)
@@ -156,12 +170,10 @@ class WebSocket:
 
     def _take(self, data: bytes) -> None:
         connection = self.connection
-        wiring = self._wiring
-        wiring.received_bytes += len(data)
-        connection.last_heard = wiring.clock.monotonic()
+        connection.last_heard = self._wiring.clock.monotonic()
         reader = self._frames
         limit = connection.table.application.max_message_size
-        for opcode, payload in reader.feed(data, limit):
+        for opcode, payload in reader.feed(data, limit, _FRAMES_AT_ONCE):
             if opcode == frames.CLOSE:
                 self._answer_close(payload)
                 return
@@ -219,12 +231,12 @@ class WebSocket:
     def failed(self, fault: str) -> None:
         """A bug of ours has met this connection: close it, with the bug's name in the log.
 
-        One that is closed has met it at its very end, and is not to meet it again. Never yields.
+        Never yields.
         """
-        if not self._is_closing:
-            self.end(CloseCode.INTERNAL_ERROR, f"Internal error {fault}")
-        elif not self._is_closed:
+        if self._is_closing:
             self.lost()
+        else:
+            self.end(CloseCode.INTERNAL_ERROR, f"Internal error {fault}")
 
     def overflowed(self) -> None:
         """The client reads too slowly: close with 4100, without waiting for its answer.
