@@ -11,11 +11,18 @@ from tests.harness.http_socket import request
 from tests.harness.signing import compact
 
 EVENTS = "/apps/1001/events"
-LARGEST = 10_000
-"""Bytes of a body that the server under test takes."""
+LARGEST = 2**20
+"""Bytes of a body that Fizz takes by default, and nginx by our sample."""
 
-BODY = compact({"name": "n", "channel": "first", "data": "1"}).encode()
-NEXT_BODY = compact({"name": "n", "channel": "second", "data": "2"}).encode()
+
+def _event(channel: str) -> bytes:
+    """One whose answer names the channel too."""
+    event = {"name": "n", "channel": channel, "data": "1", "info": "subscription_count"}
+    return compact(event).encode()
+
+
+BODY = _event("first")
+NEXT_BODY = _event("second")
 NEXT = request("POST", "@second@", f"Content-Length: {len(NEXT_BODY)}", body=NEXT_BODY)
 SIZE = f"Content-Length: {len(BODY)}"
 TE = "Transfer-Encoding: chunked"

@@ -4,6 +4,7 @@ from tests.conformance.http_cases import (
     BODY,
     END,
     HOST,
+    LARGEST,
     SIZE,
     TE,
     UP,
@@ -22,6 +23,8 @@ UPGRADE = (
     *("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"),
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
 )
+OLD = raw(b"GET /up HTTP/1.0")
+"""For which nginx asks in HTTP/1.1, still without a host, which is refused then."""
 APP = "/app/fizz-test-key"
 
 TARGETS = [
@@ -47,7 +50,7 @@ TARGETS = [
     ),
     refuse("an absolute target of no host", "9110 4.2.1", get(target="http://[::1/up"), 400),
     refuse("an absolute target with a query only", "9110 4.2.1", get(target="http://?x"), 400),
-    refuse("another scheme", "3.2.2", get(target="ftp://localhost/up"), 400),
+    refuse("another scheme", "3.2.2", get(target="ftp://localhost/up"), 400, repaired=True),
     refuse("no target", "3", raw(b"GET HTTP/1.1", HOST), 400),
     refuse("a space in the target", "3.2", get(target="/u p"), 400),
     refuse("a control character in the target", "3.2", get(target="/u\x01p"), 400),
@@ -67,13 +70,13 @@ FIRST_LINES = [
     refuse("HTTP/2.0", "9110 15.6.6", raw(b"GET /up HTTP/2.0", HOST), 505),
     refuse("HTTP/3.0", "9110 15.6.6", raw(b"GET /up HTTP/3.0", HOST), 505),
     refuse("HTTP/0.9 with a version", "9110 15.6.6", raw(b"GET /up HTTP/0.9", HOST), 505),
-    refuse("HTTP/0.9", "3", raw(b"GET /up"), 400),
+    refuse("HTTP/0.9", "3", raw(b"GET /up"), 400, repaired=True),
     refuse("the preface of HTTP/2", "9113 3.4", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
-    refuse("a version of two digits", "2.3", raw(b"GET /up HTTP/1.10", HOST), 400),
+    refuse("a version of two digits", "2.3", raw(b"GET /up HTTP/1.10", HOST), 400, repaired=True),
     refuse("a version without a dot", "2.3", raw(b"GET /up HTTP/1", HOST), 400),
     refuse("a version in small letters", "2.3", raw(b"GET /up http/1.1", HOST), 400),
     refuse("another protocol", "2.3", raw(b"GET /up RTSP/1.0", HOST), 400),
-    refuse("two spaces", "3", raw(b"GET  /up HTTP/1.1", HOST), 400),
+    refuse("two spaces", "3", raw(b"GET  /up HTTP/1.1", HOST), 400, repaired=True),
     refuse("a tab", "3", raw(b"GET\t/up HTTP/1.1", HOST), 400),
     refuse("a space behind the version", "3", raw(UP + b" ", HOST), 400, repaired=True),
     refuse("a space in front", "3", raw(b" " + UP, HOST), 400),
@@ -110,7 +113,7 @@ HEADERS = [
     serve("another header with an underscore", "9110 5.1", get("Content_Length: 5")),
     serve("a coding with an underscore", "9110 5.1", get("Transfer_Encoding: chunked")),
     serve("a header twice", "9110 5.3", get("X: 1", "X: 2")),
-    serve("as many headers as are taken", "9110 5.4", get(*(f"X-{n}: y" for n in range(99)))),
+    serve("many headers", "9110 5.4", get(*(f"X-{n}: y" for n in range(90)))),
     refuse(
         "more headers than that",
         "9110 5.4",
@@ -128,12 +131,12 @@ HEADERS = [
     refuse("a space in front of the colon", "5.1", get("X : y"), 400),
     refuse("a tab in front of the colon", "5.1", get("X\t: y"), 400),
     refuse("a length with that space", "5.1", post(f"Content-Length : {len(BODY)}"), 400),
-    refuse("no colon", "5", get("X"), 400),
+    refuse("no colon", "5", get("X"), 400, repaired=True),
     refuse("no name", "5.1", get(": y"), 400),
     refuse("a space in a name", "5.1", get("X Y: z"), 400),
-    refuse("a name in brackets", "5.1", get("[X]: y"), 400),
+    refuse("a name in brackets", "5.1", get("[X]: y"), 400, repaired=True),
     refuse("a NUL in a name", "5.1", get("X\0Y: z"), 400),
-    refuse("a letter of Latin-1 in a name", "5.1", get("X\xe9: y"), 400),
+    refuse("a letter of Latin-1 in a name", "5.1", get("X\xe9: y"), 400, repaired=True),
 ]
 
 CONNECTIONS = [
@@ -157,7 +160,7 @@ CONNECTIONS = [
     ),
     Case("HTTP/1.0", "9.3", post(SIZE, version="1.0"), (200,), ("first",), closes=True),
     publish("HTTP/1.0 that stays", "9.3", post(SIZE, "Connection: keep-alive", version="1.0")),
-    Case("HTTP/1.0 without a host", "3.2", raw(b"GET /up HTTP/1.0"), (200,), closes=True),
+    Case("HTTP/1.0 without a host", "3.2", OLD, (200,), closes=True, is_repaired=True),
     publish("keep-alive", "9.3", post(SIZE, "Connection: keep-alive")),
     publish(
         "a length that is said to be of this hop",
@@ -222,7 +225,7 @@ EXPECTATIONS = [
     refuse(
         "an expectation of too much",
         "9110 10.1.1",
-        post("Content-Length: 10001", "Expect: 100-continue"),
+        post(f"Content-Length: {LARGEST + 1}", "Expect: 100-continue"),
         413,
     ),
 ]

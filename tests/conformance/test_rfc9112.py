@@ -3,11 +3,11 @@
 Protocol: RFC 9112, RFC 9110; the section stands with each case.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from tests.conformance.http_cases import BODY, LARGEST, NEXT, SIZE, TE, WHOLE, Case, get, post
+from tests.conformance.http_cases import BODY, NEXT, SIZE, TE, WHOLE, Case, get, post
 from tests.conformance.http_framing import CHUNKS, CODINGS, LENGTHS, LINES
 from tests.conformance.http_requests import (
     APP,
@@ -30,11 +30,6 @@ CASES: list[Case] = [
     *(*TARGETS, *FIRST_LINES, *HOSTS, *HEADERS),
     *(*CONNECTIONS, *EXPECTATIONS, *UPGRADES),
 ]
-
-
-@pytest.fixture(scope="module")
-def server(module_fizz: Callable[..., FizzServer]) -> FizzServer:
-    return module_fizz(server={"max_request_size": LARGEST})
 
 
 @pytest.fixture(scope="module")

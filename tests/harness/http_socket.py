@@ -34,6 +34,19 @@ class HttpSocket(RawWebSocket):
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_WR)
 
+    def is_at_end(self) -> bool:
+        """Whether the server has closed the connection, and all of it is read. May wait."""
+        if not self._buffer:
+            with contextlib.suppress(ConnectionResetError):
+                self._buffer = self.socket.recv(65536)
+        return not self._buffer
+
+    def begins_with(self, start: bytes) -> bool:
+        """Whether what comes next begins so; nothing is taken. May wait."""
+        while len(self._buffer) < len(start) and start.startswith(self._buffer):
+            self._fill()
+        return self._buffer.startswith(start)
+
     def ask(self, data: bytes, *, has_body: bool = True) -> Answer:
         """Send a whole request and read the answer."""
         self.send_raw(data)

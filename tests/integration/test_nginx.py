@@ -1,12 +1,9 @@
 """Fizz behind a real nginx that runs ``etc/nginx.conf``, with other ports and folders."""
 
-import os
 import re
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -14,13 +11,11 @@ import yaml
 from tests.conftest import Start
 from tests.harness.certificates import Certificate
 from tests.harness.eventually import eventually
-from tests.harness.http_api import HttpApi
-from tests.harness.programs import find
-from tests.harness.pusher_client import PusherClient
-from tests.harness.samples import adapted, sample
-from tests.harness.server import FizzServer, free_port
+from tests.harness.nginx import Nginx, run_nginx
+from tests.harness.samples import sample
+from tests.harness.server import FizzServer
 from tests.harness.signing import App
-from tests.harness.websocket import PING, PONG, RawWebSocket, websocket_target
+from tests.harness.websocket import PING, PONG
 
 pytestmark = pytest.mark.needs_nginx
 
@@ -35,101 +30,6 @@ APPS = [
     SECURE.settings(require_tls=True),
     RESTLESS.settings(ping_interval=0.5),
 ]
-TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-
-
-class Nginx:
-    """An nginx in front of one server, on a plain port and on one with TLS."""
-
-    def __init__(self, folder: Path, server: FizzServer, certificate: Certificate) -> None:
-        self.folder = folder
-        self.server = server
-        self.certificate = certificate
-        self.port = self.tls_port = 0
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start; try other ports if one was snatched away."""
-        for _ in range(5):
-            self.port, self.tls_port = free_port(), free_port()
-            self._launch()
-            eventually(lambda: self._is_up() or self._has_ended(), what="nginx answers")
-            if not self._has_ended():
-                return
-            if "Address already in use" not in self.log("error.log"):
-                break
-        raise AssertionError(f"nginx does not run\n{self.log('error.log')}")
-
-    def _launch(self) -> None:
-        temporary = "".join(
-            f"{name}_temp_path {self.folder / name};\n" for name in TEMPORARY
-        )  # Debian's are below /var/lib
-        text = adapted(
-            sample("nginx.conf"),
-            {
-                # Its workers write into our folder, which is nobody else's.
-                "user www-data;": "user root;" if os.geteuid() == 0 else "",
-                "pid /run/nginx.pid;": f"pid {self.folder / 'nginx.pid'};",
-                "error_log /var/log/nginx/error.log warn;": f"error_log {self.folder}/error.log;",
-                "access_log /var/log/nginx/fizz.log fizz;": (
-                    f"access_log {self.folder}/access.log fizz;"
-                ),
-                "\nhttp {\n": f"\nhttp {{\n{temporary}",
-                "server 127.0.0.1:8080;": f"server 127.0.0.1:{self.server.port};",
-                " listen 80;": f" listen 127.0.0.1:{self.port};",
-                " listen [::]:80;": "",
-                "#tls listen 443 ssl;": f"listen 127.0.0.1:{self.tls_port} ssl;",
-                "#tls ssl_certificate /etc/letsencrypt/live/ws.example.com/fullchain.pem;": (
-                    f"ssl_certificate {self.certificate.cert};"
-                ),
-                "#tls ssl_certificate_key /etc/letsencrypt/live/ws.example.com/privkey.pem;": (
-                    f"ssl_certificate_key {self.certificate.key};"
-                ),
-            },
-        )
-        path = self.folder / "nginx.conf"
-        path.write_text(text)
-        (self.folder / "error.log").write_text("")
-        command = [str(find("nginx")), "-c", str(path), "-p", str(self.folder)]
-        with (self.folder / "error.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [*command, "-g", "daemon off;"], stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-
-    def _has_ended(self) -> bool:
-        return self.process is None or self.process.poll() is not None
-
-    def _is_up(self) -> bool:
-        try:
-            return self.api().request("GET", "/up", query="").status == 200
-        except OSError:
-            return False
-
-    def stop(self) -> None:
-        if self.process is not None:
-            if self.process.poll() is None:
-                self.process.send_signal(signal.SIGTERM)
-            self.process.wait(10)
-
-    def log(self, name: str) -> str:
-        path = self.folder / name
-        return path.read_text(errors="replace") if path.exists() else ""
-
-    def websocket(
-        self, app: App = OPEN, *, tls: bool = False, headers: dict[str, str] | None = None
-    ) -> RawWebSocket:
-        return RawWebSocket.connect(
-            ("127.0.0.1", self.tls_port if tls else self.port),
-            websocket_target(app.key),
-            headers=headers,
-            tls=self.certificate.client_context() if tls else None,
-        )
-
-    def client(self, app: App = OPEN, *, tls: bool = False, **how: Any) -> PusherClient:
-        return PusherClient(self.websocket(app, tls=tls, **how), app)
-
-    def api(self, app: App = OPEN) -> HttpApi:
-        return HttpApi(("127.0.0.1", self.port), app)
 
 
 @pytest.fixture(scope="module")
@@ -141,16 +41,7 @@ def server(module_fizz: Start) -> FizzServer:
 def nginx(
     server: FizzServer, certificate: Certificate, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Nginx]:
-    yield from _nginx(tmp_path_factory.mktemp("nginx"), server, certificate)
-
-
-def _nginx(folder: Path, server: FizzServer, certificate: Certificate) -> Iterator[Nginx]:
-    front = Nginx(folder, server, certificate)
-    try:
-        front.start()
-        yield front
-    finally:
-        front.stop()
+    yield from run_nginx(tmp_path_factory.mktemp("nginx"), server, certificate)
 
 
 def test_an_event_goes_in_and_out_through_the_proxy(nginx: Nginx) -> None:
@@ -280,7 +171,7 @@ def test_clients_hear_of_a_stop_through_the_proxy(
 ) -> None:
     """Protocol: §4.3, 4200."""
     server = fizz()
-    for nginx in _nginx(tmp_path, server, certificate):
+    for nginx in run_nginx(tmp_path, server, certificate):
         client = nginx.client()
         server.process.send_signal(signal.SIGTERM)  # type: ignore[union-attr]
         assert client.expect_close() == (4200, "Generic reconnect immediately")
