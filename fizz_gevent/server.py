@@ -52,6 +52,7 @@ from fizz_gevent.transport.places import Places
 from fizz_gevent.transport.proxies import Proxies
 from fizz_gevent.transport.readers import Readers
 from fizz_gevent.transport.shared_listener import SharedListener
+from fizz_gevent.transport.stream import next_turn
 from fizz_gevent.transport.websocket import Wiring
 from fizz_gevent.webhooks.backlog import Backlog
 from fizz_gevent.webhooks.desk import WebhookDesk
@@ -120,7 +121,7 @@ class Server:
         self._readiness.seconds_without_redis = lambda: self._cluster.seconds_away
         self._sessions = Sessions(
             registry,
-            Subscriptions(registry, cache, counts, self._clock, sink),
+            Subscriptions(registry, cache, counts, self._clock, sink, next_turn),
             users,
             publisher,
             self._clock,

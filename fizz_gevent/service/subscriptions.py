@@ -1,5 +1,8 @@
 """Subscribe and unsubscribe, by kind of channel."""
 
+from collections.abc import Callable
+from itertools import islice
+
 from fizz_gevent.channels.connection import Connection
 from fizz_gevent.channels.table import ChannelTable
 from fizz_gevent.errors import SubscriptionError
@@ -14,6 +17,7 @@ from fizz_gevent.protocol.users import member_of, parse_member
 from fizz_gevent.service.subscription_counts import SubscriptionCounts
 
 _UNAUTHORIZED = int(CloseCode.UNAUTHORIZED)
+_LEFT_AT_ONCE = 64
 
 
 class Subscriptions:
@@ -26,12 +30,14 @@ class Subscriptions:
         counts: SubscriptionCounts,
         clock: Clock,
         webhooks: WebhookSink | None = None,
+        pause: Callable[[], None] = lambda: None,
     ) -> None:
         self._registry = registry
         self._cache = cache
         self._counts = counts
         self._clock = clock
         self._webhooks = webhooks
+        self._pause = pause
 
     def subscribe(self, connection: Connection, message: Subscribe) -> None:
         """Let a connection into a channel and answer it. May yield.
@@ -106,13 +112,22 @@ class Subscriptions:
         self._left(connection.table, connection.socket_id, channel, member)
 
     def leave_all(self, connection: Connection) -> None:
-        """Take a connection that is gone out of all its channels. May yield."""
+        """Take a connection that is gone out of all its channels. May yield.
+
+        There may be thousands, so others have a turn now and then. What is broadcast meanwhile in
+        those that are left has nowhere to go.
+        """
         table = connection.table
-        left, connection.subscriptions = connection.subscriptions, {}
-        for channel in left:
-            table.quit(channel, connection)
-        for channel, member in left.items():
-            self._left(table, connection.socket_id, channel, member)
+        subscriptions = connection.subscriptions
+        while subscriptions:
+            some = list(islice(subscriptions.items(), _LEFT_AT_ONCE))
+            for channel, _ in some:
+                del subscriptions[channel]
+                table.quit(channel, connection)
+            for channel, member in some:
+                self._left(table, connection.socket_id, channel, member)
+            if subscriptions:
+                self._pause()
 
     def _check_auth(self, connection: Connection, message: Subscribe, kind: ChannelKind) -> None:
         channel = message.channel

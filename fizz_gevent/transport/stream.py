@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import gevent
 
+from fizz_gevent.transport.shortage import OUT_OF_MEMORY, PAUSE_SECONDS
 from fizz_gevent.transport.tls import TlsSocket
 
 if TYPE_CHECKING:
@@ -13,6 +14,16 @@ if TYPE_CHECKING:
 _READ, _WRITE = 1, 2
 _READS_WITHOUT_WAITING = 2
 """A peer that sends faster than it is served finds others served in between."""
+
+
+def next_turn() -> None:
+    """Go on when the loop has looked at all its sockets, and others have had what came there."""
+    hub = gevent.get_hub()
+    turn = hub.loop.timer(0)  # a callback would come before that
+    try:
+        hub.wait(turn)
+    finally:
+        turn.close()
 
 
 class Stream:
@@ -60,6 +71,10 @@ class Stream:
                 count = self.socket.send(data)
             except BlockingIOError:
                 self._wait(_WRITE)
+            except OSError as error:
+                if error.errno not in OUT_OF_MEMORY:
+                    raise
+                gevent.sleep(PAUSE_SECONDS)
             else:
                 data = data[count:]
 
@@ -81,12 +96,7 @@ class Stream:
     def breathe(self) -> None:
         """Let everybody else have a turn, in the middle of something long."""
         self._streak = 0
-        hub = gevent.get_hub()
-        turn = hub.loop.timer(0)  # which comes after the loop has looked at its sockets
-        try:
-            hub.wait(turn)
-        finally:
-            turn.close()
+        next_turn()
 
     def release(self) -> None:
         """Let go of the socket without closing it."""
