@@ -5,7 +5,7 @@ usage: bin/test [--long] [--dry-run] [SUITE...] [PYTEST ARGUMENT...]
   bin/test                              everything but what takes minutes
   bin/test --long                       that too
   bin/test lint types unit              some suites: lint, types, unit, contract, integration,
-                                        long, coverage, or another Python's, as in py312
+                                        long, fuzz, coverage, or another Python's, as in py312
   bin/test tests/unit/test_names.py -k cache
   bin/test --dry-run                    what would be installed and run
 
@@ -27,12 +27,13 @@ SUITES = {
     "contract": "tests/contract",
     "integration": "tests",
     "long": "tests",
+    "fuzz": "tests/fuzz",
     "coverage": "tests",
 }
 """tox's environments, and the folder that each one's pytest looks at."""
 
 EVERYTHING = ["lint", "types", "unit", "contract", "integration"]
-BARE = {"lint", "types", "unit"}
+BARE = {"lint", "types", "unit", "fuzz"}
 """Suites that need nothing but Python."""
 
 _COUNTS = re.compile(r"(\d+) (passed|failed|errors?|skipped)\b")

@@ -1,0 +1,1 @@
+"""Fuzzing: what hostile input does to each thing that reads it."""

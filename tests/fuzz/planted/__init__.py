@@ -1,0 +1,1 @@
+"""Targets with a known fault, so that finding faults is tested too."""
