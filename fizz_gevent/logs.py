@@ -1,7 +1,10 @@
 """What Fizz logs: one line each on stderr, as text or JSON, and the stream that --debug shows."""
 
+import atexit
+import contextlib
 import json
 import logging
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -34,7 +37,7 @@ def setup(
     """
     global _is_debug
     _is_debug = debug
-    handler = logging.StreamHandler(stream if stream is not None else sys.stderr)
+    handler = _Handler(stream if stream is not None else sys.stderr)
     handler.setFormatter(JsonFormatter() if config.format == "json" else TextFormatter())
     if worker is not None:
         handler.addFilter(_Marker(worker))
@@ -42,10 +45,40 @@ def setup(
     for old in root.handlers[:]:
         root.removeHandler(old)
     root.addHandler(handler)
+    atexit.unregister(_finish)
+    atexit.register(_finish)
     level = logging.getLevelNamesMapping()[config.level.upper()]
     root.setLevel(max(level, logging.WARNING))  # of other people's libraries only the warnings
     logging.getLogger("fizz_gevent").setLevel(logging.DEBUG if debug else level)
     logging.getLogger(STREAM).setLevel(logging.INFO)  # whoever asks for it gets it at any level
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Loses a line where there is no room for it, or nobody who reads it; the server goes on."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        if not isinstance(sys.exception(), OSError):
+            super().handleError(record)
+
+
+def announce(text: str) -> None:
+    """Print on stdout, as far as somebody wants to hear it there."""
+    with contextlib.suppress(OSError):
+        print(text, end="", flush=True)
+
+
+def _finish() -> None:
+    """Let go of what could not be written: a server that was asked to stop ends with 0.
+
+    Python itself would try once more at the very end, fail, and exit with 120.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 class _Marker(logging.Filter):

@@ -64,6 +64,7 @@ from fizz_gevent.worker import Worker
 
 _log = logging.getLogger(__name__)
 _SWEEP_SECONDS = 0.5
+_LATE_SECONDS = 1.0
 _CACHE_SWEEP_SECONDS = 60.0
 _CLOSED_AT_ONCE = 100
 _CLOSED_PER_SECOND = 500
@@ -328,10 +329,15 @@ class Server:
 
     def _sweep_for_ever(self) -> None:
         cache_sweep_at = 0.0
+        due_at, is_late = self._clock.monotonic() + _SWEEP_SECONDS, False
         while True:
             gevent.sleep(_SWEEP_SECONDS)
             try:
                 now = self._clock.monotonic()
+                was_late, is_late = is_late, now - due_at > _LATE_SECONDS
+                due_at = now + _SWEEP_SECONDS
+                if is_late and not was_late:
+                    continue  # the process stood still; what has come meanwhile is heard first
                 self._deadlines.sweep(now)
                 self._wiring.sweep()
                 self._applications.sweep()

@@ -17,54 +17,66 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import gevent
-from gevent import socket as gevent_socket
-from gevent.event import AsyncResult, Event
+from gevent.event import Event
 
+from fizz_gevent import control_room, metrics_listener
 from fizz_gevent.banner import banner
-from fizz_gevent.certificates import load_context
-from fizz_gevent.cluster.private_redis import PrivateRedis, described
+from fizz_gevent.cluster.private_redis import PrivateRedis
 from fizz_gevent.config import Config, RedisConfig
-from fizz_gevent.errors import ConfigError, FizzError, StartError
+from fizz_gevent.control import Answers
+from fizz_gevent.crew import Crew
+from fizz_gevent.elders import GRACE_SECONDS, Elders, adopted_redis
+from fizz_gevent.errors import CommandError, ConfigError, StartError
+from fizz_gevent.heritage import Heritage, hear_signals
+from fizz_gevent.logs import announce
 from fizz_gevent.metrics.meeting_place import make_folder
-from fizz_gevent.metrics_listener import MetricsListener, of_workers
+from fizz_gevent.metrics_listener import of_workers
 from fizz_gevent.open_files import Capacity
-from fizz_gevent.reload import merged, reload_from, waiting_for_restart
+from fizz_gevent.operations import Operations
 from fizz_gevent.transport.address import forget, listen
-from fizz_gevent.transport.balance import Balance, open_memory, size_for
-from fizz_gevent.transport.shared_places import SharedPlaces, sow
-from fizz_gevent.transport.shared_places import size_for as places_size_for
-from fizz_gevent.transport.shared_rates import SIZE
-from fizz_gevent.worker import (
-    VARIABLE,
-    Inheritance,
-    Report,
-    hand_over,
-    hear,
-    let_go,
-    send_configuration,
-)
 
 _log = logging.getLogger(__name__)
-_READY_WITHIN = 60.0
-_STABLE_SECONDS = 10.0
-"""A worker that lived for so long was no false start."""
-_LONGEST_BACK_OFF = 10.0
-_GRACE_SECONDS = 10.0
-"""Above what a worker itself takes at most beyond ``drain_seconds``."""
-_MISUSED = 2
+_STATUS_WITHIN = 2.0
 
 
-class Crew:
-    """The workers of one server.
+def run(
+    config: Config,
+    *,
+    load: Callable[[], Config],
+    debug: bool = False,
+    notices: Sequence[str] = (),
+    heritage: Heritage | None = None,
+) -> int:
+    """Serve with several workers until a signal ends it; the exit code.
 
     Args:
-        config: As each worker gets it.
-        listener: The socket that they accept from.
-        private_redis: The folder of the Redis that was started for them.
-        debug: Whether they show the stream.
-        metrics_folder: Where they tell their figures, if anybody wants to know them.
+        load: Reads the configuration again, for SIGHUP.
+        heritage: What the program before this one in the process has left.
+
+    Raises:
+        ConfigError: The workers cannot use the configuration.
+        StartError: The socket cannot be opened, Redis is missing, a worker does not start.
+    """
+    with contextlib.ExitStack() as stack:
+        parent = Parent(config, load, debug, heritage, stack)
+        if parent.bring_up():
+            if heritage is None:
+                announce(parent.banner())
+            for notice in notices:
+                _log.warning(notice)
+            parent.mind()
+        parent.stop()
+    return 0
+
+
+class Parent:
+    """This process, where it has workers.
+
+    Args:
+        stack: Takes what has to be undone at the end.
     """
 
     def __init__(

@@ -1,6 +1,5 @@
 """The one writer of all WebSocket connections."""
 
-import errno
 import logging
 import secrets
 import time
@@ -12,6 +11,7 @@ from fizz_gevent.channels.histogram import SECONDS, Histogram
 from fizz_gevent.channels.outbox import Gathers, Outbox
 from fizz_gevent.ports import Tap
 from fizz_gevent.protocol.frames import messages_in
+from fizz_gevent.transport.shortage import OUT_OF_MEMORY, PAUSE_SECONDS
 
 if TYPE_CHECKING:
     from fizz_gevent.transport.websocket import WebSocket
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _SLICE_SECONDS = 0.005
 _SENDS_BETWEEN_LOOKS = 64
-_OUT_OF_ROOM = (errno.ENOBUFS, errno.ENOMEM)
-_PAUSE_SECONDS = 0.1
-"""Until the machine may have memory again for what a socket is to send."""
 _BACKLOG_BYTES = tuple(1 << exponent for exponent in range(10, 25, 2))
 """1 KiB to 16 MiB; ``max_outbox_size`` is 1 MiB unless it is configured."""
 
@@ -56,7 +53,7 @@ class Flusher:
         # run before that.
         self._next_turn = self._loop.timer(0)
         self._starved: list[Outbox] = []
-        self._pause = self._loop.timer(_PAUSE_SECONDS)
+        self._pause = self._loop.timer(PAUSE_SECONDS)
 
     def schedule(self) -> None:
         """Flush at the end of this turn. Never yields."""
@@ -89,7 +86,7 @@ class Flusher:
     def _not_sent(self, outbox: Outbox, error: OSError) -> None:
         """The peer is gone; or the machine has no memory, which is nobody's fault and passes."""
         websocket = cast("WebSocket", outbox.owner)
-        if error.errno not in _OUT_OF_ROOM:
+        if error.errno not in OUT_OF_MEMORY:
             websocket.lost()
             return
         self.backlog.observe(outbox.size_bytes)

@@ -5,6 +5,8 @@ import ssl
 from socket import SHUT_WR
 from typing import TYPE_CHECKING
 
+from fizz_gevent.transport.shortage import OUT_OF_MEMORY
+
 if TYPE_CHECKING:
     from _socket import socket as Socket
 
@@ -91,7 +93,11 @@ class TlsSocket:
         count = min(len(data), self._owed + _RECORD_BYTES)
         if count > self._owed:
             self._tls.write(data[self._owed : count])
-            self._push()
+            try:
+                self._push()
+            except OSError as error:
+                if error.errno not in OUT_OF_MEMORY:
+                    raise  # else the next call says so: what is encrypted has been taken
         self._owed = 1 if self._unsent else 0
         return count - self._owed
 

@@ -50,19 +50,28 @@ class Rig:
         """Let a point fail; ``how`` is ``raise NAME``, ``errno NAME`` or ``hang``."""
         assert point in self._points, point
         file = self._folder / point.replace(":", ".")
-        draft = file.with_suffix(".draft")
+        draft = self._folder / "draft"
         draft.write_text(how)
         draft.rename(file)
         try:
             yield
         finally:
-            file.unlink()
+            self.disarm(point)
+
+    def disarm(self, point: str) -> None:
+        """Let a point work again."""
+        (self._folder / point.replace(":", ".")).unlink(missing_ok=True)
+
+    def hits(self, point: str) -> int:
+        """How often a point has failed so far."""
+        file = self._folder / f"{point.replace(':', '.')}.hits"
+        return file.stat().st_size if file.exists() else 0
 
     @contextlib.contextmanager
     def clock_turned(self, seconds: float) -> Iterator[None]:
         """Let the wall clock jump, and back again at the end."""
         file = self._folder / "clock"
-        draft = file.with_suffix(".draft")
+        draft = self._folder / "draft"
         draft.write_text(str(seconds))
         draft.rename(file)
         try:

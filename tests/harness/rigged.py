@@ -62,11 +62,15 @@ def rig(folder: Path, point: str) -> None:
 
 
 def _broken(original: Callable[..., Any], file: Path) -> Callable[..., Any]:
+    hits = file.with_name(f"{file.name}.hits")
+
     def broken(*args: Any, **kwargs: Any) -> Any:
         try:
             how, _, what = file.read_text().partition(" ")
         except FileNotFoundError:
             return original(*args, **kwargs)
+        with hits.open("a") as note:
+            note.write(".")
         if how == "errno":
             number = getattr(errno, what)
             raise OSError(number, os.strerror(number))

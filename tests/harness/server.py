@@ -23,6 +23,9 @@ STARTS_WITHIN = 20.0
 STOPS_WITHIN = 25.0
 """Seconds in which a server has promised to be gone after SIGTERM."""
 
+PYTHON = (sys.executable, "-P", "-W", "error", "-m", "fizz_gevent")
+"""Warnings are errors in the server too: a new Python's first complaint is a failed test."""
+
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV", "PYTHONDEVMODE")
 
 
@@ -87,8 +90,7 @@ class FizzServer:
         # Started away from the checkout, whose own etc/fizz.yaml would be read too.
         self.environ = clean_environ(**{"PYTHONPATH": str(ROOT), **(environ or {})})
         self.options = list(options)
-        # Warnings are errors in the server too: a new Python's first complaint is a failed test.
-        self.command = list(command or [sys.executable, "-P", "-W", "error", "-m", "fizz_gevent"])
+        self.command = list(command or PYTHON)
         self.process: subprocess.Popen[bytes] | None = None
         self.port = int(self.settings.get("port", 0))
         self.tls = tls
