@@ -6,7 +6,6 @@ import secrets
 import socket as socket_module
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from email.utils import formatdate
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -17,10 +16,10 @@ from geventwebsocket.handler import WebSocketHandler
 from fizz_gevent.protocol import frames
 from fizz_gevent.service.admission import Handshake
 from fizz_gevent.transport.body import BodyReader, IncompleteBody
-from fizz_gevent.transport.places import Place
 from fizz_gevent.transport.request import MAX_HEAD_BYTES, BadRequest, RequestHead, parse_head
 from fizz_gevent.transport.stream import Stream
 from fizz_gevent.transport.upgrade import accept_head, wants_upgrade
+from fizz_gevent.transport.visitor import Visitor
 
 if TYPE_CHECKING:
     from _socket import socket as Socket
@@ -33,20 +32,6 @@ _LINGER_SECONDS = 2.0
 _NO_ROUTE = "none"
 """Stands for the route of requests that have none, or are none."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """Who is at the other end of a socket that was accepted.
-
-    Attributes:
-        peer: Its address; empty for a Unix socket.
-        place: Where the socket is counted, until a back end has proved to be one; None where it
-            is not counted.
-    """
-
-    peer: str
-    place: Place | None
 
 
 class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no types
@@ -85,8 +70,8 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
                 self._patience(server.config.tls_handshake_timeout)
                 self.stream.handshake(server.tls)
             is_ours = self._serve()
-        except OSError:
-            pass  # the peer is gone, or its TLS handshake failed
+        except OSError:  # the peer is gone, or its TLS handshake failed
+            self._note_silence()
         except IncompleteBody:
             pass
         except Exception:
@@ -151,6 +136,12 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
             if self._buffer:
                 self.stream.breathe()  # who does not wait for answers may bring thousands
 
+    def _note_silence(self) -> None:
+        """Count a peer among the refused that had its time and has said nothing at all."""
+        is_draining = self.server.readiness.is_draining
+        if self._is_expired and not self._status and not is_draining:
+            self.server.note_refusal("silent", "" if self._place is None else self._place.address)
+
     def _leave_place(self) -> None:
         """Count the socket no more among those of which nothing is known."""
         if self._place is not None:
@@ -200,6 +191,7 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
             if not data:
                 if buffer and self._is_expired:
                     raise BadRequest("408 Request Timeout", "the request head took too long")
+                self._note_silence()
                 return None
             buffer += data
 

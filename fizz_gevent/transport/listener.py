@@ -22,11 +22,12 @@ from fizz_gevent.protocol.close_codes import CloseCode
 from fizz_gevent.service.admission import Admission, Handshake
 from fizz_gevent.service.readiness import Readiness
 from fizz_gevent.transport.deadlines import Deadlines
-from fizz_gevent.transport.handler import Handler, Visitor
+from fizz_gevent.transport.handler import Handler
 from fizz_gevent.transport.offenders import Offenders
 from fizz_gevent.transport.places import Place, Places, group_of
 from fizz_gevent.transport.proxies import Proxies
 from fizz_gevent.transport.stream import Stream
+from fizz_gevent.transport.visitor import Visitor
 from fizz_gevent.transport.websocket import WebSocket, Wiring
 
 _log = logging.getLogger(__name__)
@@ -133,7 +134,7 @@ class Listener(WSGIServer):
         peer = address[0] if isinstance(address, tuple) else ""
         if self.open_sockets >= self._max_sockets:
             accepted.close()
-            self._note_refusal("no_sockets", peer)
+            self.note_refusal("no_sockets", peer)
             return None
         place = None
         if not self.proxies.trusts(peer):  # whom a proxy speaks for, its request will say
@@ -141,7 +142,7 @@ class Listener(WSGIServer):
             if self.places.is_flooded(place):
                 accepted.close()
                 self.places.remove_socket(place)
-                self._note_refusal("address_sockets", place.address)
+                self.note_refusal("address_sockets", place.address)
                 return None
         self.open_sockets += 1
         self._count_changed()
@@ -190,7 +191,8 @@ class Listener(WSGIServer):
         key = route, status
         self.answers[key] = self.answers.get(key, 0) + 1
 
-    def _note_refusal(self, reason: str, address: str) -> None:
+    def note_refusal(self, reason: str, address: str) -> None:
+        """Count somebody who could not connect; the address is as ``group_of`` words it."""
         self.refusals[reason] = self.refusals.get(reason, 0) + 1
         self.offenders.note(address)
 
@@ -257,7 +259,7 @@ class Listener(WSGIServer):
                 fault = secrets.token_hex(4)
                 _log.exception("fault %s: a client could not connect", fault)
                 rejection = ConnectionRejected(CloseCode.INTERNAL_ERROR, f"Internal error {fault}")
-            self._note_refusal(rejection.counted_as, group_of(address))
+            self.note_refusal(rejection.counted_as, group_of(address))
             return Refusal(rejection.code, rejection.reason, _refusal_frames(rejection))
         stream.release()
         websocket = WebSocket(stream.socket, self.wiring, table, socket_id, protocol, place)
