@@ -13,6 +13,8 @@ from fizz_gevent.node import Node, Odd
 _TAG = "tag:yaml.org,2002:"
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _DECIMAL = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)")
+_MOST_VALUES = 100_000
+"""A file of some hundred bytes can stand for billions, by aliases of aliases."""
 _TRUE = ("true", "yes", "on")  # what YAML 1.1 takes for true, in lower case
 
 
@@ -65,9 +67,13 @@ class _Reader:
     def __init__(self, name: str) -> None:
         self._name = name
         self._open: set[int] = set()  # what we are inside of: an alias may name its own parent
+        self._count = 0
 
     def node(self, node: yaml.Node, path: str) -> Node:
         where = self._where(node)
+        self._count += 1
+        if self._count > _MOST_VALUES:
+            raise ConfigError("more values than anybody would write", where=where)
         if isinstance(node, yaml.ScalarNode):
             return Node(_scalar(node), where, node.value)
         if id(node) in self._open:

@@ -30,8 +30,8 @@ def server(fizz: Start) -> FizzServer:
     return fizz(apps=[App().settings(max_client_events_per_second=None)])
 
 
-def test_events_arrive_in_order_among_a_few_hundred(server: FizzServer) -> None:
-    among_visitors(server, range(FIRST, FIRST + 400))
+def test_events_arrive_in_order_among_a_thousand(server: FizzServer) -> None:
+    among_visitors(server, range(FIRST, FIRST + 1000))
 
 
 @pytest.mark.long

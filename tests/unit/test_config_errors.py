@@ -210,6 +210,15 @@ def test_a_file_that_cannot_be_read_is_named(path: str, reason: str) -> None:
     assert str(caught.value).startswith(reason)
 
 
+def test_aliases_of_aliases_are_not_followed_for_ever() -> None:
+    lines = ["a: &a [x, x, x, x, x, x, x, x, x, x]"]
+    for name, inner in zip("bcdefghi", "abcdefgh", strict=True):
+        lines.append(f"{name}: &{name} [{', '.join([f'*{inner}'] * 10)}]")
+    Path("bomb.yaml").write_text("\n".join(lines))
+    with pytest.raises(ConfigError, match="more values than anybody would write"):
+        load("bomb.yaml", {}, {}, search=())
+
+
 def test_a_found_file_that_leads_nowhere_is_no_missing_file() -> None:
     Path("fizz.yaml").symlink_to("nowhere.yaml")
     with pytest.raises(ConfigError, match="cannot be read"):

@@ -30,6 +30,14 @@ def test_noise_is_no_request(noise: bytes) -> None:
         assert noise.startswith(request.method.encode())
 
 
+@pytest.mark.parametrize("target", ["http://named.test:81/up?x=1", "HTTPS://named.test:81/up?x=1"])
+def test_the_host_of_a_target_counts_more_than_the_header(target: str) -> None:
+    """Protocol: RFC 9112 §3.2.2."""
+    request = get(target)
+    assert (request.path, request.query) == ("/up", "x=1")
+    assert request.headers["HTTP_HOST"] == "named.test:81"
+
+
 fields = st.lists(
     st.sampled_from(
         [
