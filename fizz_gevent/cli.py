@@ -4,6 +4,9 @@ Usage:
   fizz start [--host=ADDR] [--port=PORT] [--path=PREFIX] [--hostname=NAME]
              [--server=NAME] [--workers=N] [--config=FILE] [--debug]
   fizz check [--config=FILE]
+  fizz status [--json] [--config=FILE]
+  fizz reload [--json] [--config=FILE]
+  fizz restart [--json] [--config=FILE]
   fizz trigger CHANNEL... --event=NAME --data=JSON [--socket-id=ID]
                [--app=ID] [--json] [--config=FILE]
   fizz channels [PREFIX] [--app=ID] [--json] [--config=FILE]
@@ -30,6 +33,9 @@ Commands:
   start     Run the server until it is asked to stop (SIGTERM, SIGINT).
   check     Print the effective configuration, the origin of each value, and the
             limits of this machine.
+  status    Show how the server on this machine is, as its user.
+  reload    Have it take over a changed configuration; no client loses its connection.
+  restart   Have it take over everything, new code too; nobody is refused meanwhile.
   trigger   Publish an event to one or more channels.
   channels  List the channels that somebody is subscribed to.
   channel   Show one channel.
@@ -70,7 +76,8 @@ Options:
 
 From trigger to bench, commands talk to the running server: to FIZZ_HOST, FIZZ_PORT
 and FIZZ_SCHEME where these are set, otherwise to where it is configured to listen;
-webhooks asks the one on this machine, over its control socket.
+webhooks, status, reload and restart ask the one on this machine, over its control
+socket.
 
 Exit codes: 0 done, or asked to stop, 1 failed, 2 wrong usage or configuration.
 """
@@ -78,20 +85,17 @@ Exit codes: 0 done, or asked to stop, 1 failed, 2 wrong usage or configuration.
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from fizz_gevent import __version__
 from fizz_gevent.errors import CommandError, ConfigError, StartError
-
-if TYPE_CHECKING:
-    from fizz_gevent.config import Config
-    from fizz_gevent.worker import Worker
 
 FAILED = 1
 MISUSED = 2
 USAGE = __doc__
 CLIENT_COMMANDS = ("trigger", "channels", "channel", "users", "terminate", "listen", "bench")
 """Those that talk to a running server as its applications do."""
+OPERATORS_COMMANDS = ("status", "reload", "restart")
+"""Those that talk to one on this machine over its control socket."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -107,7 +111,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse(words)
     try:
         if arguments["start"]:
-            return _start(arguments)
+            from fizz_gevent import starting
+
+            return starting.run(arguments)
+        if any(arguments[command] for command in OPERATORS_COMMANDS):
+            from fizz_gevent import operating
+
+            return operating.run(_path(arguments), arguments)
         if arguments["check"]:
             return _check(arguments)
         if arguments["webhooks"]:
@@ -150,59 +160,6 @@ def parse(words: Sequence[str]) -> dict[str, object]:
 def _path(arguments: dict[str, object]) -> str | None:
     path = arguments["--config"]
     return None if path is None else str(path)
-
-
-def _start(arguments: dict[str, object]) -> int:
-    from fizz_gevent.worker import Worker
-
-    worker = Worker.from_environment(os.environ)
-    if worker is not None:
-        return _work(worker)
-    from fizz_gevent import certificates, config_file, credentials, logs, provider
-
-    names = (*config_file.OPTIONS, "server")
-    options = {name: arguments[f"--{name}"] for name in names}
-    made_up: list[tuple[str, str, str]] = []
-
-    def make_up() -> tuple[str, str, str]:
-        if not made_up:  # once: a reload changes nobody's credentials
-            made_up.append(credentials.make_up())
-        return made_up[0]
-
-    def load() -> "Config":
-        config = config_file.load(_path(arguments), os.environ, options, make_up=make_up)
-        provider.refuse(config)
-        credentials.refuse_development(config)
-        certificates.check(config)  # a wrong file is found before anything is opened
-        return config
-
-    config = load()
-    debug = bool(arguments["--debug"])
-    logs.setup(config.logging, debug=debug)
-    notices = config.notices
-    if config.server.workers > 1:
-        from fizz_gevent import workers
-
-        return workers.run(config, load=load, debug=debug, notices=notices)
-    from fizz_gevent import running
-
-    return running.run(config, load=load, debug=debug, notices=notices)
-
-
-def _work(worker: "Worker") -> int:
-    from fizz_gevent import logs, running
-
-    logs.setup(worker.config.logging, debug=worker.debug, worker=worker.index)
-    try:
-        return running.run_worker(worker)
-    except ConfigError as error:
-        worker.report_failure(MISUSED, str(error))
-        return MISUSED
-    except StartError as error:
-        worker.report_failure(FAILED, str(error))
-        return FAILED
-    finally:
-        worker.close()
 
 
 def _check(arguments: dict[str, object]) -> int:

@@ -50,6 +50,11 @@ ANSWERS_WITHIN = 60.0
 PATIENCE = 10.0
 """What a command waits for one, where it does not say otherwise."""
 
+
+class NoServer(CommandError):
+    """Nobody is there to be asked."""
+
+
 Arguments = Mapping[str, Any]
 Answer = Callable[[Arguments], Any]
 
@@ -189,12 +194,12 @@ def _not_permitted(where: Place) -> CommandError:
     return CommandError(f"{where.socket} is for another user alone: run this as {user}")
 
 
-def _not_running(config: Config, where: Place) -> CommandError:
+def _not_running(config: Config, where: Place) -> NoServer:
     host, port = config.server.host, config.server.port
     address = host if host.startswith("unix:") else f"port {port}"
     others = sorted(path.stem for path in where.directory.glob("fizz-*.pid") if path.is_file())
     hint = f"; beside it {', '.join(others)}" if others else ""
-    return CommandError(f"no server is running on {address} ({where.pid_file}{hint})")
+    return NoServer(f"no server is running on {address} ({where.pid_file}{hint})")
 
 
 def _receive_line(connection: socket.socket, limit: int) -> bytes | None:

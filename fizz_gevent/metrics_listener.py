@@ -1,6 +1,7 @@
 """Where Prometheus asks, and where a worker is asked by its parent."""
 
 import contextlib
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from socket import socket as Socket
@@ -11,12 +12,15 @@ from gevent.pywsgi import WSGIServer
 from gevent.server import StreamServer
 
 from fizz_gevent.config import MetricsConfig
+from fizz_gevent.errors import StartError
+from fizz_gevent.heritage import Heritage
 from fizz_gevent.metrics import meeting_place
 from fizz_gevent.metrics.endpoint import create_application
 from fizz_gevent.metrics.figures import Figures
 from fizz_gevent.metrics.totals import Totals
 from fizz_gevent.transport.address import listen
 
+_log = logging.getLogger(__name__)
 _IDLE_SECONDS = 120.0
 """Above the minute between two scrapes of those who scrape seldom."""
 _PATIENCE_SECONDS = 2.0
@@ -31,15 +35,52 @@ class MetricsListener(WSGIServer):
         StartError: The address cannot be listened on.
     """
 
-    def __init__(self, config: MetricsConfig, gather: Callable[[], Figures]) -> None:
-        application = create_application(gather)
-        super().__init__(listen(config.host, config.port), application, log=None, error_log=None)
+    def __init__(
+        self,
+        config: MetricsConfig,
+        gather: Callable[[], Figures],
+        heritage: Heritage | None = None,
+    ) -> None:
+        host, port = config.host, config.port
+        inherited = None if heritage is None else heritage.open_metrics_listener(host, port)
+        listener = inherited or listen(host, port)
+        super().__init__(listener, create_application(gather), log=None, error_log=None)
+        self._where: tuple[str, int] = host, port
+
+    def hand_down(self, heritage: Heritage) -> None:
+        """Answer no more; who asks waits for the program to come."""
+        self.stop_accepting()
+        heritage.metrics = [self.socket.fileno(), *self._where]
 
     def handle(self, client_socket: Any, address: Any) -> None:
         """Serve one connection, and let it hang for a while at most."""
         client_socket.settimeout(_IDLE_SECONDS)
         with contextlib.suppress(OSError):
             super().handle(client_socket, address)
+
+
+def opened(
+    config: MetricsConfig, gather: Callable[[], Figures], heritage: Heritage | None = None
+) -> MetricsListener | None:
+    """Answer from now on, where that is configured.
+
+    Raises:
+        StartError: The address cannot be listened on, where nothing was served before.
+    """
+    if not config.enabled:
+        if heritage is not None:
+            heritage.close_metrics()
+        return None
+    try:
+        listener = MetricsListener(config, gather, heritage)
+    except StartError as error:
+        if heritage is None:
+            raise
+        # after a restart there is no way back, and clients matter more
+        _log.error("metrics are not served: %s", error)
+        return None
+    listener.start()
+    return listener
 
 
 def of_this_process(read: Callable[[], Figures]) -> Callable[[], Figures]:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from fizz_gevent import logs
 from fizz_gevent.config import Config
@@ -24,16 +24,37 @@ _FIXED = (
 """What is built into the rooms when they are furnished."""
 
 
-def reload_from(load: Callable[[], Config], use: Callable[[Config], None]) -> None:
-    """Read the configuration again and use it; one that is wrong is told, and the old one stays."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a reload.
+
+    Attributes:
+        error: Why the configuration stays as it was; None where the new one is used.
+        waiting: The keys whose new values wait for a restart.
+        config: What was read, where it could be.
+    """
+
+    error: str | None = None
+    waiting: tuple[str, ...] = ()
+    config: Config | None = None
+
+
+def reload_from(load: Callable[[], Config], use: Callable[[Config], list[str]]) -> Outcome:
+    """Read the configuration again and use it; one that is wrong is told, and the old one stays.
+
+    Args:
+        use: Returns the keys that wait for a restart.
+    """
     try:
         config = load()
         logs.set_level(config.logging)
-        use(config)
+        return Outcome(waiting=tuple(use(config)), config=config)
     except ConfigError as error:
         _log.error("the configuration stays as it was: %s", error)
+        return Outcome(error=str(error))
     except Exception:
         _log.exception("the configuration stays as it was, by a fault of ours")
+        return Outcome(error="a fault of ours; the server's log has more")
 
 
 def waiting_for_restart(old: Config, new: Config) -> list[str]:

@@ -1,5 +1,6 @@
 """Runs a server in this process, alone or as one of several workers, until a signal ends it."""
 
+import contextlib
 import logging
 import signal
 from collections.abc import Callable, Sequence
@@ -7,11 +8,15 @@ from collections.abc import Callable, Sequence
 import gevent
 from gevent.event import Event
 
-from fizz_gevent import control_room
+from fizz_gevent import control_room, metrics_listener
 from fizz_gevent.banner import banner
 from fizz_gevent.config import Config
-from fizz_gevent.metrics_listener import FiguresTeller, MetricsListener, of_this_process
+from fizz_gevent.elders import GRACE_SECONDS, Elders, adopted_redis
+from fizz_gevent.heritage import Heritage, hear_signals
+from fizz_gevent.logs import announce
+from fizz_gevent.metrics_listener import FiguresTeller, of_this_process
 from fizz_gevent.open_files import Capacity
+from fizz_gevent.operations import Operations
 from fizz_gevent.reload import reload_from
 from fizz_gevent.server import Server
 from fizz_gevent.transport.address import forget
@@ -21,43 +26,89 @@ _log = logging.getLogger(__name__)
 
 
 def run(
-    config: Config, *, load: Callable[[], Config], debug: bool = False, notices: Sequence[str] = ()
+    config: Config,
+    *,
+    load: Callable[[], Config],
+    debug: bool = False,
+    notices: Sequence[str] = (),
+    heritage: Heritage | None = None,
 ) -> int:
-    """Serve until a signal ends it; the exit code.
+    """Serve until a signal ends it; the exit code. At a restart, another program follows here.
 
     Args:
         load: Reads the configuration again, for SIGHUP.
+        heritage: What the program before this one in the process has left.
 
     Raises:
         ConfigError: A certificate or Redis cannot be used.
         StartError: The socket cannot be opened.
     """
     capacity = Capacity.of_this_machine(config.server.max_connections)
-    server = Server(config, capacity)
-    if config.server.metrics.enabled:
-        MetricsListener(config.server.metrics, of_this_process(server.figures.read)).start()
+    server = Server(config, capacity, heritage=heritage)
+    metrics = metrics_listener.opened(
+        config.server.metrics, of_this_process(server.figures.read), heritage
+    )
     server.show_stream(debug)
-    asked, hurried = Event(), Event()
+    asked, hurried, woken = Event(), Event(), Event()
 
     def ask_to_stop() -> None:
         if asked.is_set():
             hurried.set()
         asked.set()
+        woken.set()
 
+    operations = Operations(
+        config,
+        server.address,
+        load=load,
+        use=server.reload,
+        status=server.status,
+        on_restart=woken.set,
+        is_taking_over=heritage is not None,
+    )
     gevent.signal_handler(signal.SIGTERM, ask_to_stop)
     gevent.signal_handler(signal.SIGINT, ask_to_stop)
-    gevent.signal_handler(signal.SIGHUP, reload_from, load, server.reload)
+    gevent.signal_handler(signal.SIGHUP, operations.reload)
     _take_other_signals(server)
+    elders = Elders(heritage, config.server.drain_seconds + GRACE_SECONDS)
+    elders.redis = adopted_redis(heritage, config.server.run_directory)
+    if heritage is not None:
+        hear_signals()
+        server.inherit(heritage)
     server.join()
-    with control_room.opened(config, server.address, server.answers):
+    with (
+        contextlib.closing(elders),
+        control_room.opened(config, server.address, server.answers, heritage) as room,
+    ):
+        operations.answer(server.answers)
         server.start()
-        print(banner(config, server.address, capacity), end="", flush=True)
+        if heritage is None:
+            announce(banner(config, server.address, capacity))
+        else:
+            operations.restarted(heritage)
+            elders.retire()
         for notice in notices:
             _log.warning(notice)
-        asked.wait()
+        woken.wait()
+        if room is not None and operations.attempt is not None:
+            following = operations.heritage()
+            following.is_debug = server.is_showing_stream
+            room.hand_down(following)
+            elders.hand_down(following)
+            if metrics is not None:
+                metrics.hand_down(following)
+            server.retire(following)
+            if not asked.is_set():
+                following.hand_down()
         forget(config.server.host)  # now: at the end the name may be another server's
         _log.info("stopping: clients are sent away")
-        stopping = gevent.spawn(server.stop)
+
+        def stop() -> None:
+            old_workers = elders.stopping()
+            server.stop()
+            old_workers.join()
+
+        stopping = gevent.spawn(stop)
         stopping.link(lambda _: hurried.set())
         hurried.wait()
     return 0
@@ -72,7 +123,7 @@ def run_worker(worker: Worker) -> int:
     # What all workers may take together is shared out by ``balance``.
     server = Server(worker.config, Capacity.of_this_machine(None), worker)
     server.show_stream(worker.debug)
-    asked, orphaned = Event(), Event()
+    asked, orphaned, retired = Event(), Event(), Event()
     # A second SIGTERM hurries nobody: one to the whole group comes from the parent once more, and
     # a parent that is in a hurry kills.
     gevent.signal_handler(signal.SIGTERM, asked.set)
@@ -84,15 +135,22 @@ def run_worker(worker: Worker) -> int:
         return 0
     server.start()
 
+    def retire() -> None:
+        retired.set()
+        asked.set()
+
     def mind_the_parent() -> None:
-        for config in worker.new_configurations():
-            reload_from(lambda: config, server.reload)  # noqa: B023  # called at once
+        worker.obey(
+            reload=lambda config: reload_from(lambda: config, server.reload),
+            reply=server.answers.reply,
+            retire=retire,
+        )
         orphaned.set()
         asked.set()
 
     gevent.spawn(mind_the_parent)
     asked.wait()
-    server.stop()
+    server.stop(others_serve=retired.is_set())
     if orphaned.is_set():
         worker.clean_up()
     return 0

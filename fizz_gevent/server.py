@@ -23,6 +23,7 @@ from fizz_gevent.cluster.redis_cluster import RedisCluster
 from fizz_gevent.config import Config
 from fizz_gevent.console_room import ConsoleRoom
 from fizz_gevent.control import Answers
+from fizz_gevent.heritage import Heritage
 from fizz_gevent.loop_lag import LoopLag
 from fizz_gevent.metrics.reader import Reader
 from fizz_gevent.open_files import Capacity
@@ -73,6 +74,13 @@ _GRACE_SECONDS = 4.0
 """Waited for the last close frames and responses after the clients were told to go."""
 
 _LEAST_DRAIN_SECONDS = 0.5
+_RETIRES_WITHIN = 2.0
+"""Newcomers wait all the while."""
+_SHORT_SLICE_SECONDS = 0.01
+_SETTLE_SECONDS = 0.25
+"""For those who were accepted last to say what they want."""
+_LINGER_SECONDS = 5.0
+"""A connection on which nothing came for so long will hardly be used in the moment it closes."""
 
 
 class Server:
@@ -82,7 +90,13 @@ class Server:
         answers: What this node can be asked over the control socket.
     """
 
-    def __init__(self, config: Config, capacity: Capacity, worker: Worker | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        capacity: Capacity,
+        worker: Worker | None = None,
+        heritage: Heritage | None = None,
+    ) -> None:
         self.config = config
         self.answers = Answers()
         server = config.server
@@ -139,7 +153,12 @@ class Server:
             readiness=self._readiness,
         )
         application.register_direct(endpoint.create_blueprint(), url_prefix=server.path)
-        socket = listen(server.host, server.port) if worker is None else worker.listener
+        if worker is not None:
+            socket = worker.listener
+        elif heritage is not None:
+            socket = heritage.open_listener()
+        else:
+            socket = listen(server.host, server.port)
         address = socket.getsockname()
         self.address: Address = address if isinstance(address, str) else address[:2]
         kind = Listener if worker is None else partial(SharedListener, balance=worker.balance)
@@ -238,6 +257,12 @@ class Server:
         self._cluster.registry.on_moved = backlog.moved
         return backlog
 
+    def inherit(self, heritage: Heritage) -> None:
+        """Go on with what the program before this one in the process has left. Never yields."""
+        self._listener.visitors = heritage.visitors
+        if isinstance(self.webhooks.backlog, MemoryBacklog):
+            self.webhooks.backlog.unpack(heritage.webhooks)
+
     def join(self) -> None:
         """Take part in the cluster. Yields."""
         self._cluster.start(self._inbox)
@@ -267,8 +292,11 @@ class Server:
         """Whether every frame and request is printed."""
         return self._taps.log is not None
 
-    def reload(self, config: Config) -> None:
+    def reload(self, config: Config) -> list[str]:
         """Take over a new configuration without letting go of a client. Never yields.
+
+        Returns:
+            The keys whose new values wait for a restart.
 
         Raises:
             ConfigError: The certificate cannot be used; nothing has changed.
@@ -286,6 +314,7 @@ class Server:
         _log.warning("the configuration is reloaded")
         if waiting:
             _log.warning("only a restart brings into effect: %s", ", ".join(waiting))
+        return waiting
 
     def _applications_changed(self) -> None:
         if self.is_showing_stream:
@@ -293,20 +322,56 @@ class Server:
         if self._console is not None:
             self._console.applications_changed()
 
-    def stop(self) -> None:
-        """Accept nobody any more, let what runs end, tell every client to go elsewhere. Yields."""
-        until = time.monotonic() + self.config.server.drain_seconds + _GRACE_SECONDS
+    def stop(self, *, others_serve: bool = False) -> None:
+        """Accept nobody any more, let what runs end, tell every client to go elsewhere. Yields.
+
+        Args:
+            others_serve: Who waits to be accepted is left to other processes, and idle
+                connections are closed only after a while: their next requests are answered, with
+                the word that they are the last.
+        """
+        began = time.monotonic()
+        until = began + self.config.server.drain_seconds + _GRACE_SECONDS
+        lingers_until = began
+        if others_serve:
+            self._listener.leave_newcomers_waiting()
+            lingers_until += min(self.config.server.drain_seconds, _LINGER_SECONDS)
+            gevent.sleep(_SETTLE_SECONDS)
         self._readiness.is_draining = True
-        self._listener.close_to_newcomers()
-        self._deadlines.hurry()
+        if not others_serve:
+            self._listener.close_to_newcomers()
+            self._deadlines.hurry()
         self._send_away()
         while self._listener.open_sockets and time.monotonic() < until:
-            self._deadlines.hurry()
+            if time.monotonic() >= lingers_until:
+                self._deadlines.hurry()
             for table in self._tables:  # who was being admitted when the others were sent away
                 close_all(table, CloseCode.RECONNECT)
             gevent.sleep(_SLICE_SECONDS)
         self.webhooks.drain(max(_LEAST_DRAIN_SECONDS, until - time.monotonic()))
         self._cluster.stop()
+
+    def retire(self, heritage: Heritage) -> None:
+        """Send every client away at once, and leave who comes from now on, and what is not done,
+        to the program that follows in this process. Yields.
+        """
+        until = time.monotonic() + min(self.config.server.drain_seconds, _RETIRES_WITHIN)
+        self._listener.leave_newcomers_waiting()
+        while time.monotonic() < until:
+            if self._listener.tls is not None:  # such a connection cannot be handed on
+                self._deadlines.hurry()
+            for table in self._tables:
+                for connection in tuple(table.connections.values()):
+                    connection.end(CloseCode.RECONNECT)
+            if self._listener.open_sockets == len(self._listener.idle_files()):
+                break
+            gevent.sleep(_SHORT_SLICE_SECONDS)
+        self.webhooks.pause(max(_LEAST_DRAIN_SECONDS, until - time.monotonic()))
+        self._cluster.stop()
+        if isinstance(self.webhooks.backlog, MemoryBacklog):
+            heritage.webhooks = self.webhooks.backlog.packed()
+        heritage.listener = self._listener.socket.fileno()
+        heritage.visitors = self._listener.idle_files()
 
     def _send_away(self) -> None:
         """Close clients with 4200: a few at once, thousands spread, so that they do not all

@@ -12,25 +12,33 @@ import os
 import pickle
 import shutil
 import socket
-import struct
-from collections.abc import Iterator, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Callable, MutableMapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import gevent
 from gevent import socket as gevent_socket
 
 from fizz_gevent.cluster import private_redis
 from fizz_gevent.config import Config
 from fizz_gevent.errors import ConfigError, StartError
+from fizz_gevent.lifeline import (
+    CONFIGURATION,
+    GO,
+    INHERITANCE,
+    NUMBER,
+    QUESTION,
+    REPLY,
+    REPORT,
+    RETIRE,
+    Lifeline,
+)
 from fizz_gevent.transport.balance import Balance
 from fizz_gevent.transport.shared_places import SharedPlaces
 from fizz_gevent.transport.shared_rates import SharedRates
 
 VARIABLE = "_FIZZ_WORKER"
 """Not of the form ``FIZZ_*``: it is nothing that an operator could set."""
-
-_LENGTH = struct.Struct("!I")
-_GO = b"!"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +70,6 @@ class Inheritance:
     metrics_folder: Path | None = None
 
 
-def hand_over(lifeline: socket.socket, inheritance: Inheritance) -> None:
-    """Send all that a worker begins with. Yields."""
-    pickled = pickle.dumps(inheritance)
-    lifeline.sendall(_LENGTH.pack(len(pickled)) + pickled)
-
-
-def send_configuration(lifeline: socket.socket, config: Config) -> None:
-    """Send a worker that runs another configuration. Yields."""
-    pickled = pickle.dumps(config)
-    lifeline.sendall(_LENGTH.pack(len(pickled)) + pickled)
-
-
-def let_go(lifeline: socket.socket) -> None:
-    """Tell a worker that is ready to accept clients."""
-    lifeline.sendall(_GO)
-
-
 @dataclass(frozen=True, slots=True)
 class Report:
     """What a worker says once: it is ready, or why it cannot be.
@@ -91,15 +82,6 @@ class Report:
     message: str = ""
 
 
-def hear(lifeline: socket.socket) -> Report | None:
-    """A worker's report; None where it died before it could make one. Yields."""
-    try:
-        line = _receive_line(lifeline)
-        return Report(**json.loads(line)) if line else None
-    except (OSError, ValueError):
-        return None
-
-
 class Worker:
     """This process, where a parent started it.
 
@@ -110,10 +92,12 @@ class Worker:
         places: The addresses that they count together.
     """
 
-    def __init__(self, lifeline: socket.socket) -> None:
+    def __init__(self, lifeline: Lifeline) -> None:
         self._lifeline = lifeline
-        (length,) = _LENGTH.unpack(_receive(lifeline, _LENGTH.size))
-        self._inheritance: Inheritance = pickle.loads(_receive(lifeline, length))
+        kind, body = lifeline.receive()
+        if kind != INHERITANCE:
+            raise ValueError("a parent says something else first")
+        self._inheritance: Inheritance = pickle.loads(body)
         self.config = self._inheritance.config
         self.index = self._inheritance.index
         self.debug = self._inheritance.debug
@@ -140,10 +124,10 @@ class Worker:
         if text is None:
             return None
         try:
-            return cls(gevent_socket.socket(fileno=int(text)))
-        except ConnectionAbortedError as error:
-            raise StartError(str(error)) from None
-        except (OSError, ValueError, struct.error):
+            return cls(Lifeline(gevent_socket.socket(fileno=int(text))))
+        except ConnectionAbortedError:
+            raise StartError("the parent of this worker is gone") from None
+        except (OSError, ValueError):
             raise ConfigError("this variable is Fizz's own", where=VARIABLE) from None
 
     def report_failure(self, code: int, message: str) -> None:
@@ -151,19 +135,41 @@ class Worker:
         self._report(Report(code, message))
 
     def report_ready(self) -> bool:
-        """Wait until all workers may accept clients; False where the parent is gone. Yields."""
+        """Wait until all workers may accept clients; False where that is not to be. Yields."""
         self._report(Report())
         try:
-            return self._lifeline.recv(1) == _GO
+            return self._lifeline.receive()[0] == GO
         except OSError:
             return False
 
-    def new_configurations(self) -> Iterator[Config]:
-        """Each configuration that the parent sends; ends when the parent is dead. Yields."""
+    def obey(
+        self,
+        *,
+        reload: Callable[[Config], object],
+        reply: Callable[[bytes], bytes],
+        retire: Callable[[], None],
+    ) -> None:
+        """Do what the parent says until it is dead. Yields.
+
+        Args:
+            reload: Uses another configuration.
+            reply: Answers a line of the control socket.
+            retire: Called when others have taken this worker's place.
+        """
+
+        def answer(number: bytes, line: bytes) -> None:
+            with contextlib.suppress(OSError):
+                self._lifeline.send(REPLY, number + reply(line))
+
         with contextlib.suppress(OSError):
             while True:
-                (length,) = _LENGTH.unpack(_receive(self._lifeline, _LENGTH.size))
-                yield pickle.loads(_receive(self._lifeline, length))
+                kind, body = self._lifeline.receive()
+                if kind == CONFIGURATION:
+                    reload(pickle.loads(body))
+                elif kind == QUESTION:
+                    gevent.spawn(answer, body[: NUMBER.size], body[NUMBER.size :])
+                elif kind == RETIRE:
+                    retire()
 
     @property
     def family(self) -> str:
@@ -188,26 +194,5 @@ class Worker:
         self._lifeline.close()
 
     def _report(self, report: Report) -> None:
-        fields = {"code": report.code, "message": report.message}
         with contextlib.suppress(OSError):  # where nobody is left to hear it
-            self._lifeline.sendall(json.dumps(fields).encode() + b"\n")
-
-
-def _receive(lifeline: socket.socket, size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        more = lifeline.recv(size - len(data))
-        if not more:
-            raise ConnectionAbortedError("the parent of this worker is gone")
-        data += more
-    return data
-
-
-def _receive_line(lifeline: socket.socket) -> bytes:
-    data = b""
-    while not data.endswith(b"\n"):
-        more = lifeline.recv(4096)
-        if not more:
-            return b""
-        data += more
-    return data
+            self._lifeline.send(REPORT, json.dumps(asdict(report)).encode())

@@ -1,19 +1,15 @@
 """Several processes behind one port: a small parent that accepts nobody itself.
 
 It keeps the listening socket, which every worker inherits, so that no client is lost when a worker
-ends; it replaces workers that die, passes signals on, and has the last word on the exit code.
+ends; it has workers replaced that die, passes signals on, and has the last word on the exit code.
+At a restart it becomes the new program, whose workers take over from the old ones, which serve
+until then.
 """
 
 import contextlib
 import logging
-import os
-import secrets
 import shutil
 import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -82,276 +78,239 @@ class Parent:
     def __init__(
         self,
         config: Config,
-        listener: socket.socket,
-        *,
-        private_redis: PrivateRedis | None,
+        load: Callable[[], Config],
         debug: bool,
-        metrics_folder: Path | None = None,
+        heritage: Heritage | None,
+        stack: contextlib.ExitStack,
     ) -> None:
+        server = config.server
         self._config = config
-        self._name = secrets.token_hex(8)
-        self._listener = listener
-        self._private_redis = private_redis
+        self._capacity = Capacity.of_this_machine(None)
         self._debug = debug
-        self._metrics_folder = metrics_folder
-        count = config.server.workers
-        self._counts = open_memory(size_for(count))
-        self._rates = open_memory(SIZE)
-        self._addresses = open_memory(places_size_for(count))
-        sow(self._addresses)
-        self._balance = Balance(self._counts, 0)
-        self._places = SharedPlaces(self._addresses, 0)
-        self._processes: dict[int, subprocess.Popen[bytes]] = {}
-        self._ready: set[int] = set()
-        self._lifelines: dict[int, socket.socket] = {}
-        self._may_go = Event()
-        self._stopping = Event()
-        self._began: list[AsyncResult[FizzError | None]] = [AsyncResult() for _ in range(count)]
-        self._keepers: list[gevent.Greenlet[..., None]] = []
+        self._heritage = heritage
+        self._asked, self._hurried, self._woken = Event(), Event(), Event()
+        self._crew: Crew | None = None
+        self._redis = adopted_redis(heritage, server.run_directory)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            gevent.signal_handler(number, self._ask_to_stop)
+        gevent.signal_handler(signal.SIGUSR1, self._show_stream)
+        if heritage is None:
+            listener = listen(server.host, server.port)
+        else:
+            listener = heritage.open_listener()
+        self._listener = stack.enter_context(listener)
+        self._leaving = stack.enter_context(contextlib.ExitStack())
+        self._leaving.callback(forget, server.host)
+        self._address = listener.getsockname()
+        self._metrics_folder = self._find_metrics_folder(stack)
+        self._metrics = metrics_listener.opened(
+            server.metrics, of_workers(self._metrics_folder or Path()), heritage
+        )
+        patience = server.drain_seconds + GRACE_SECONDS
+        self._elders = Elders(heritage, patience, on_change=self._woken.set)
+        if server.scaling.enabled:
+            self._elders.redis, self._redis = self._redis, None
+        elif self._redis is None:
+            self._redis = PrivateRedis(server.run_directory)
+            self._redis.start()
+        if self._redis is not None:
+            stack.callback(self._redis.stop)
+        stack.callback(self._elders.close)
+        stack.callback(self._end_crew)
+        answers = Answers()
+        answers.otherwise = self._ask_a_worker
+        self._operations = Operations(
+            config,
+            self._address,
+            load=load,
+            use=self._reload,
+            status=self._status,
+            on_restart=self._woken.set,
+            is_taking_over=heritage is not None,
+        )
+        self._operations.answer(answers)
+        gevent.signal_handler(signal.SIGHUP, self._operations.reload)
+        if heritage is not None:
+            hear_signals()
+        self._room = stack.enter_context(
+            control_room.opened(config, self._address, answers, heritage)
+        )
 
-    def start(self) -> None:
-        """Begin to start every worker, and to replace each one that dies."""
-        self._keepers = [gevent.spawn(self._keep, index) for index in range(len(self._began))]
+    def banner(self) -> str:
+        """What to print once everything serves."""
+        server = self._config.server
+        together = self._capacity.together(server.workers, server.max_connections)
+        return banner(self._config, self._address, together)
 
-    def wait_until_ready(self) -> FizzError | None:
-        """Return when every worker has what it needs; none accepts clients yet. Yields.
+    def bring_up(self) -> bool:
+        """Have workers serve; False where the server is asked to stop before they do. Yields.
 
-        Returns:
-            Why the first of them cannot work that cannot.
-        """
-        for began in gevent.iwait(self._began):
-            error = began.get()
-            if error is not None:
-                return error
-        return None
-
-    def go(self) -> None:
-        """Let all workers accept clients."""
-        self._may_go.set()
-
-    def reload(self, config: Config) -> None:
-        """Give every worker, and each one to come, a new configuration. Yields.
+        Where they take over from others they are tried again until they can.
 
         Raises:
-            ConfigError: The certificate cannot be used; nothing has changed.
+            ConfigError: They cannot use the configuration, and there are no others.
+            StartError: One of them cannot be started, and there are no others.
         """
-        config = _of_a_worker(config, self._private_redis)
-        waiting = waiting_for_restart(self._config, config)
-        config = merged(self._config, config)
-        if config.server.tls.cert is not None:
-            load_context(config.server.tls)  # better that this fails here than in each worker
-        self._config = config
-        for lifeline in list(self._lifelines.values()):
-            with contextlib.suppress(OSError):
-                send_configuration(lifeline, self._config)
-        if waiting:
-            _log.warning("only a restart brings into effect: %s", ", ".join(waiting))
+        while True:
+            self._woken.clear()
+            crew = self._crew = self._make_crew()
+            crew.start()
+            waiting = gevent.spawn(crew.wait_until_ready)
+            waiting.link(lambda _: self._woken.set())
+            while not waiting.ready() and not self._asked.is_set():
+                self._woken.wait()
+                self._woken.clear()
+            if self._asked.is_set():
+                return False
+            error = waiting.get()
+            if error is None:
+                break
+            if self._heritage is None or not len(self._elders):
+                raise error
+            _log.error("new workers cannot start, and the old ones go on serving: %s", error)
+            self._operations.restarted(self._heritage, str(error))
+            self._end_crew()
+            before = len(self._elders)
+            while len(self._elders) == before and not self._asked.is_set():
+                self._woken.wait()
+                self._woken.clear()
+                self._hand_down_if_asked()
+            if self._asked.is_set():
+                return False
+        crew.go()
+        if self._heritage is not None:
+            self._operations.restarted(self._heritage)
+            self._elders.retire()
+        return True
 
-    def pass_on(self, number: signal.Signals) -> None:
-        """Give a signal to the workers that can deal with it."""
-        if number == signal.SIGUSR1:
-            self._debug = not self._debug
-        for index in self._ready:
-            self._processes[index].send_signal(number)
+    def mind(self) -> None:
+        """Return when the server is asked to stop; a restart ends this program. Yields."""
+        while not self._asked.is_set():
+            self._hand_down_if_asked()
+            self._woken.wait()
+            self._woken.clear()
 
     def stop(self) -> None:
-        """Let every worker send its clients away and end; the listener is closed here. Yields."""
-        # Before the workers close theirs: who comes now is refused at once instead of left waiting.
-        self._listener.close()
-        self._tell_all_to_stop()
-        seconds = self._config.server.drain_seconds + _GRACE_SECONDS
-        gevent.joinall(self._keepers, timeout=seconds)
-        left = sorted(self._processes)
-        if left:
-            _log.warning("workers %s do not end within %g s; they are killed", left, seconds)
+        """Have everything end kindly, or at once where it is asked for a second time. Yields."""
+        self._leaving.close()  # now and never again: at the end the name may be another server's
+        _log.info("stopping: clients are sent away")
+        crew = [] if self._crew is None else [gevent.spawn(self._crew.stop)]
+        stopping = gevent.spawn(gevent.joinall, [*crew, self._elders.stopping()])
+        stopping.link(lambda _: self._hurried.set())
+        self._hurried.wait()
+        stopping.kill()
 
-    def end(self) -> None:
-        """End what is left of the workers at once. Yields."""
-        self._tell_all_to_stop()
-        for process in list(self._processes.values()):
-            process.kill()
-        gevent.joinall(self._keepers)
-        self._balance.close()
-        self._places.close()
-        for fd in (self._counts, self._rates, self._addresses):
-            os.close(fd)
-
-    def _tell_all_to_stop(self) -> None:
-        self._stopping.set()
-        self._may_go.set()
-        for process in list(self._processes.values()):
-            process.terminate()
-
-    def _keep(self, index: int) -> None:
-        """See to it that there is a worker with this index."""
-        pause = 0.0
-        while not self._stopping.is_set():
-            started = time.monotonic()
-            try:
-                why = self._run_one(index)
-            except OSError as error:
-                why = StartError(f"worker {index} cannot be started: {error.strerror}")
-            self._balance.forget(index)
-            self._places.forget(index)
-            if self._stopping.is_set():
-                return
-            if not self._began[index].ready():
-                self._began[index].set(why)
-                return
-            if time.monotonic() - started >= _STABLE_SECONDS:
-                pause = 0.0
-            _log.warning("%s; another one takes its place", why)
-            self._stopping.wait(pause)
-            pause = min(_LONGEST_BACK_OFF, 2 * pause or 0.1)
-
-    def _run_one(self, index: int) -> FizzError:
-        """Run a worker from its start to its end; answers why it ended."""
-        ours, theirs = gevent_socket.socketpair()
-        with ours:
-            with theirs:
-                process = self._processes[index] = self._launch(theirs)
-            if self._stopping.is_set():  # it was not there yet to be told
-                process.terminate()
-            config = self._config
-            report = self._introduce(index, ours)
-            if report is None:
-                process.kill()
-            elif report.code is None:
-                self._ready.add(index)
-                self._began[index].set(None)
-                self._may_go.wait()
-                with contextlib.suppress(OSError):
-                    let_go(ours)
-                    if self._config is not config:  # reloaded since then
-                        send_configuration(ours, self._config)
-                self._lifelines[index] = ours
-            code = process.wait()
-            self._ready.discard(index)
-            self._lifelines.pop(index, None)
-            del self._processes[index]
-        name = f"worker {index} (process {process.pid})"
-        if report is None:
-            return StartError(f"{name} ended with {described(code)} before it was ready")
-        if report.code is None:
-            return StartError(f"{name} ended with {described(code)}")
-        return (ConfigError if report.code == _MISUSED else StartError)(report.message)
-
-    def _introduce(self, index: int, lifeline: socket.socket) -> Report | None:
-        """Hand a new worker what it needs; its report, None where it makes none."""
-        inheritance = Inheritance(
-            index=index,
-            crew=self._name,
-            config=self._config,
+    def _make_crew(self) -> Crew:
+        return Crew(
+            self._of_a_worker(self._config),
+            self._listener,
+            redis_folder=None if self._redis is None else self._redis.folder,
             debug=self._debug,
-            listener=self._listener.fileno(),
-            balance=self._counts,
-            rates=self._rates,
-            places=self._addresses,
-            private_redis=None if self._private_redis is None else self._private_redis.folder,
             metrics_folder=self._metrics_folder,
         )
-        with contextlib.suppress(OSError, gevent.Timeout), gevent.Timeout(_READY_WITHIN):
-            hand_over(lifeline, inheritance)
-            return hear(lifeline)
-        return None
 
-    def _launch(self, lifeline: socket.socket) -> subprocess.Popen[bytes]:
-        shared = (self._counts, self._rates, self._addresses)
-        files = (lifeline.fileno(), self._listener.fileno(), *shared)
-        return subprocess.Popen(
-            # the same interpreter with the same options and words as this process
-            [sys.executable, *sys.orig_argv[1:]],
-            env={**os.environ, VARIABLE: str(lifeline.fileno())},
-            stdin=subprocess.DEVNULL,
-            pass_fds=files,
-            preexec_fn=_be_deaf,
-        )
+    def _end_crew(self) -> None:
+        crew, self._crew = self._crew, None
+        if crew is not None:
+            crew.end()
 
+    def _of_a_worker(self, config: Config) -> Config:
+        """The configuration of one of several: a node among nodes."""
+        if self._redis is None or config.server.scaling.enabled:
+            return config
+        redis = RedisConfig(url=self._redis.url)
+        scaling = replace(config.server.scaling, enabled=True, server=redis)
+        return replace(config, server=replace(config.server, scaling=scaling))
 
-def _be_deaf() -> None:
-    """Let a worker ignore what would end it before it knows better, and Ctrl+C for ever: the
-    terminal sends that to the whole group, and the parent alone decides.
-    """
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
-        signal.signal(number, signal.SIG_IGN)
+    def _find_metrics_folder(self, stack: contextlib.ExitStack) -> Path | None:
+        """Where workers tell their figures, those of the program before this one too."""
+        left = None if self._heritage is None else self._heritage.metrics_folder
+        folder = None if left is None else Path(left)
+        if self._config.server.metrics.enabled and folder is None:
+            folder = make_folder(self._config.server.run_directory)
+        if folder is not None:
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        return folder
 
+    def _ask_to_stop(self) -> None:
+        if self._redis is not None:
+            self._redis.let_end()
+        if self._asked.is_set():
+            self._hurried.set()
+        self._asked.set()
+        self._woken.set()
 
-def run(
-    config: Config, *, load: Callable[[], Config], debug: bool = False, notices: Sequence[str] = ()
-) -> int:
-    """Serve with several workers until a signal ends it; the exit code.
+    def _show_stream(self) -> None:
+        if self._crew is not None:
+            self._crew.show_stream()
+            self._debug = self._crew.debug
 
-    Args:
-        load: Reads the configuration again, for SIGHUP.
+    def _reload(self, config: Config) -> list[str]:
+        if self._crew is None:
+            raise ConfigError("the workers of the last restart could not start; restart again")
+        return self._crew.reload(self._of_a_worker(config))
 
-    Raises:
-        ConfigError: The workers cannot use the configuration.
-        StartError: The socket cannot be opened, Redis is missing, a worker does not start.
-    """
-    capacity = Capacity.of_this_machine(None)
-    server = config.server
-    began, asked, hurried = Event(), Event(), Event()
-    redis = None if server.scaling.enabled else PrivateRedis(server.run_directory)
+    def _ask_a_worker(self, line: bytes) -> bytes:
+        if self._crew is None:
+            raise CommandError("no worker is ready")
+        return self._crew.ask_one(line)
 
-    def ask_to_stop() -> None:
-        if redis is not None:
-            redis.let_end()
-        if asked.is_set():
-            hurried.set()
-        asked.set()
-        began.set()
+    def _status(self) -> dict[str, Any]:
+        """What the workers say of themselves, and their sum. Yields."""
+        crew = self._crew
+        serving = [] if crew is None else crew.serving()
+        answers = {} if crew is None else crew.ask_all("status", seconds=_STATUS_WITHIN)
+        workers: list[dict[str, Any]] = []
+        for index, pid in ({} if crew is None else crew.pids()).items():
+            answer = answers.get(index)
+            state = "serving"
+            if index not in serving:
+                state = "starting"
+            elif answer is None:
+                state = "silent"
+            elif answer["is_draining"]:
+                state = "leaving"
+            connections = None if answer is None else answer["connections"]
+            workers.append({"index": index, "pid": pid, "connections": connections, "state": state})
+        workers += [
+            {"index": "old", "pid": pid, "connections": None, "state": "leaving"}
+            for pid in self._elders.pids()
+        ]
+        applications: dict[str, int] = {}
+        for answer in answers.values():
+            for app_id, count in answer["applications"].items():
+                applications[app_id] = applications.get(app_id, 0) + count
+        away = [answer["redis_seconds_away"] or 0.0 for answer in answers.values()]
+        return {
+            "connections": sum(answer["connections"] for answer in answers.values()),
+            "applications": applications,
+            "redis_seconds_away": max(away, default=None),
+            "is_draining": self._asked.is_set(),
+            "workers": workers,
+        }
 
-    gevent.signal_handler(signal.SIGTERM, ask_to_stop)
-    gevent.signal_handler(signal.SIGINT, ask_to_stop)
-    with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(listen(server.host, server.port))
-        leaving = stack.enter_context(contextlib.ExitStack())
-        leaving.callback(forget, server.host)
-        address = listener.getsockname()
-        metrics_folder = None
-        if server.metrics.enabled:
-            metrics_folder = make_folder(server.run_directory)
-            stack.callback(shutil.rmtree, metrics_folder, ignore_errors=True)
-            MetricsListener(server.metrics, of_workers(metrics_folder)).start()
-        if redis is not None:
-            redis.start()
-            stack.callback(redis.stop)
-        crew = Crew(
-            _of_a_worker(config, redis),
-            listener,
-            private_redis=redis,
-            debug=debug,
-            metrics_folder=metrics_folder,
-        )
-        stack.callback(crew.end)
-        gevent.signal_handler(signal.SIGUSR1, crew.pass_on, signal.SIGUSR1)
-        gevent.signal_handler(signal.SIGHUP, reload_from, load, crew.reload)
-        crew.start()
-        waiting = gevent.spawn(crew.wait_until_ready)
-        waiting.link(lambda _: began.set())
-        began.wait()
-        if not asked.is_set():
-            error = waiting.get()
-            if error is not None:
-                raise error
-            together = capacity.together(server.workers, server.max_connections)
-            print(banner(config, address, together), end="", flush=True)
-            for notice in notices:
-                _log.warning(notice)
-            crew.go()
-            asked.wait()
-        leaving.close()  # now and never again: at the end the name may be another server's
-        _log.info("stopping: clients are sent away")
-        stopping = gevent.spawn(crew.stop)
-        stopping.link(lambda _: hurried.set())
-        hurried.wait()
-        stopping.kill()
-    return 0
-
-
-def _of_a_worker(config: Config, redis: PrivateRedis | None) -> Config:
-    """The configuration of one of several: a node among nodes."""
-    if redis is None or config.server.scaling.enabled:
-        return config
-    scaling = replace(config.server.scaling, enabled=True, server=RedisConfig(url=redis.url))
-    return replace(config, server=replace(config.server, scaling=scaling))
+    def _hand_down_if_asked(self) -> None:
+        """Become the new program, where a restart was accepted. Never yields."""
+        if self._operations.attempt is None or self._asked.is_set() or self._room is None:
+            return
+        following = self._operations.heritage()
+        following.is_debug = self._debug
+        following.listener = self._listener.fileno()
+        if self._metrics_folder is not None:
+            following.metrics_folder = str(self._metrics_folder)
+        if self._crew is not None:
+            self._crew.hand_down(following)
+        self._elders.hand_down(following)
+        if self._redis is not None and self._redis.pid is not None:
+            following.redis = [str(self._redis.folder), self._redis.pid]
+        self._room.hand_down(following)
+        if self._metrics is not None:
+            self._metrics.hand_down(following)
+        try:
+            following.hand_down()
+        except StartError as error:
+            _log.error("there is no restart: %s", error)
+            self._operations.restarted(following, str(error))
+            self._room.resume()
+            if self._metrics is not None:
+                self._metrics.start_accepting()

@@ -19,6 +19,7 @@ from urllib.parse import quote
 import gevent
 from gevent import socket
 
+from fizz_gevent.cluster.adopted_process import AdoptedProcess
 from fizz_gevent.errors import StartError
 
 _log = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ class PrivateRedis:
     def __init__(self, run_directory: str | None) -> None:
         self._run_directory = run_directory
         self._folder: Path | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | AdoptedProcess | None = None
         self._keeper: gevent.Greenlet[..., None] | None = None
         self._is_needed = True
 
@@ -86,6 +87,12 @@ class PrivateRedis:
             self.stop()
             raise
         self._keeper = gevent.spawn(self._keep, program, process)
+
+    def adopt(self, folder: Path, pid: int) -> None:
+        """Go on with the one that the program before this one in the process has started."""
+        self._folder = folder
+        self._process = AdoptedProcess(pid)
+        self._keeper = gevent.spawn(self._keep, find_program(), self._process)
 
     def let_end(self) -> None:
         """Start it no more where it ends: the server stops, and so may all of its group. Never
@@ -152,7 +159,7 @@ class PrivateRedis:
             return next((line.strip() for line in reversed(lines) if line.strip()), "no word")
         return "no word"
 
-    def _keep(self, program: str, process: subprocess.Popen[bytes]) -> None:
+    def _keep(self, program: str, process: "subprocess.Popen[bytes] | AdoptedProcess") -> None:
         """Start it again whenever it ends; the workers tell it anew what they hold."""
         pause = 0.0
         while True:

@@ -95,6 +95,11 @@ class Balance:
         total = sum(cells[slot + _WEBSOCKETS] for slot in range(0, len(cells), _FIELDS))
         return total <= self._limit
 
+    def beats(self) -> list[int]:
+        """What each worker has shown last of its loop, which changes as long as that runs."""
+        cells = self._cells
+        return [cells[slot + _BEAT] for slot in range(0, len(cells), _FIELDS)]
+
     def counts(self) -> list[tuple[int, int]]:
         """Sockets and WebSockets of each worker."""
         cells = self._cells

@@ -34,6 +34,10 @@ class Deadlines:
         """Look at it no more."""
         self._expiring.discard(expiring)
 
+    def idle(self) -> list[Expiring]:
+        """Those that may be given up at any moment."""
+        return [expiring for expiring in self._expiring if expiring.is_idle]
+
     def sweep(self, now: float) -> None:
         """Expire whatever is past its deadline (monotonic seconds). Never yields."""
         for expiring in tuple(self._expiring):

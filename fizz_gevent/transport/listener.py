@@ -65,6 +65,8 @@ class Listener(WSGIServer):
         offenders: From where those came.
         answers: How many HTTP requests were answered, by route and status.
         answer_seconds: From a request that has come to its answer that is sent.
+        visitors: Files of connections that were accepted by another program, served from
+            ``start`` on.
     """
 
     handler_class = Handler
@@ -97,6 +99,7 @@ class Listener(WSGIServer):
         self.offenders = Offenders()
         self.answers: dict[tuple[str, str], int] = {}
         self.answer_seconds = Histogram(SECONDS)
+        self.visitors: list[int] = []
         self.admission: Admission | None = None
         self.wiring: Wiring | None = None
         self._max_sockets = max_sockets
@@ -129,7 +132,12 @@ class Listener(WSGIServer):
             if error.errno == errno.ECONNABORTED:
                 return None
             raise
-        accepted = Socket(listener.family, listener.type, listener.proto, fileno=fd)
+        return self._received(
+            Socket(listener.family, listener.type, listener.proto, fileno=fd), address
+        )
+
+    def _received(self, accepted: Socket, address: Any) -> tuple[Socket, Visitor] | None:
+        """What becomes of a socket that was accepted: what to handle, or nothing."""
         accepted.setblocking(False)
         peer = address[0] if isinstance(address, tuple) else ""
         if self.open_sockets >= self._max_sockets:
@@ -157,6 +165,38 @@ class Listener(WSGIServer):
         self.tls = tls
         self.proxies = Proxies(config.trusted_proxies)
         self.places.limit = config.max_connections_per_address
+
+    def start(self) -> None:
+        """Accept clients, and serve those first whom another program has accepted."""
+        super().start()
+        handle: Any = self.do_handle
+        for fd in self.visitors:
+            visitor = Socket(fileno=fd)
+            try:
+                address = visitor.getpeername()
+            except OSError:  # gone meanwhile
+                visitor.close()
+                continue
+            received = self._received(visitor, address)
+            if received is not None:
+                handle(*received)
+        self.visitors = []
+
+    def leave_newcomers_waiting(self) -> None:
+        """Accept nobody any more, but keep the listening socket, in which they wait. Never
+        yields.
+        """
+        if self._pause is not None:
+            self._pause.stop()
+        self.stop_accepting()
+
+    def idle_files(self) -> list[int]:
+        """The files of plain connections on which nothing of a request has come."""
+        return [
+            handler.stream.socket.fileno()
+            for handler in self.deadlines.idle()
+            if isinstance(handler, Handler) and isinstance(handler.stream.socket, Socket)
+        ]
 
     def close_to_newcomers(self) -> None:
         """Accept who waits already (they are told to go elsewhere), then nobody. Never yields."""

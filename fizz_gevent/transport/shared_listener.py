@@ -43,10 +43,18 @@ class SharedListener(Listener):
 
     def close_to_newcomers(self) -> None:
         """Accept who waits already, then nobody; other workers expect no more of this one."""
+        self._expect_nothing()
+        super().close_to_newcomers()
+
+    def leave_newcomers_waiting(self) -> None:
+        """Leave who comes from now on to other workers; they expect no more of this one."""
+        self._expect_nothing()
+        super().leave_newcomers_waiting()
+
+    def _expect_nothing(self) -> None:
         self._beat.stop()
         self._balance.rest()
         self._is_polite = False
-        super().close_to_newcomers()
 
     def has_room(self) -> bool:
         """Whether the client that was counted just now may connect, to this worker and at all."""

@@ -4,7 +4,7 @@ import heapq
 import itertools
 import secrets
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from fizz_gevent.application import Application
 from fizz_gevent.ports import Clock
@@ -24,6 +24,9 @@ from fizz_gevent.protocol.deliveries import (
 )
 from fizz_gevent.protocol.names import kind_of
 from fizz_gevent.protocol.webhooks import WebhookEvent
+
+Packed = list[float | int | str | None]
+"""One thing that waits, as JSON knows it; what it is comes first."""
 
 
 class MemoryBacklog:
@@ -275,6 +278,40 @@ class MemoryBacklog:
     def left_here(self) -> int:
         return self.waiting_count
 
+    def packed(self) -> list[Packed]:
+        """All that waits here, for the program that follows in this process.
+
+        What is held back goes on being held: who comes back to that program is not told of.
+        """
+        for app_id in list(self._events):
+            self._make_requests(self._events.pop(app_id), self._application_of(app_id))
+        held: list[Packed] = [["held", *key, due] for key, due in self._held.items()]
+        waiting: list[Packed] = [
+            ["waiting", _text(delivery), created, lane.tries if position == 0 else 0]
+            for lane in self._lanes.values()
+            for position, (delivery, created) in enumerate(lane.waiting)
+        ]
+        failed: list[Packed] = [
+            ["failed", _text(each.delivery), each.why, each.failed_ms] for each in self._failed
+        ]
+        return [*held, *waiting, *failed]
+
+    def unpack(self, packed: Iterable[Packed]) -> None:
+        """Go on with what another program has packed; the monotonic clock is the machine's."""
+        for item in packed:
+            match item:
+                case ["held", str(app_id), str(channel), str() | None as user_id, float(due)]:
+                    self._held[app_id, channel, user_id] = due
+                    self.waiting_count += 1
+                case ["waiting", str(text), float(created), int(tries)]:
+                    delivery = Delivery.decoded(text.encode("latin-1"))
+                    self._enter(delivery, created)
+                    self._lanes[delivery.lane].tries += tries
+                case ["failed", str(text), str(why), int(failed_ms)]:
+                    delivery = Delivery.decoded(text.encode("latin-1"))
+                    self._failed.append(Failed(delivery, why, failed_ms))
+        self.on_more()
+
 
 class _Lane:
     __slots__ = ("target", "tries", "waiting")
@@ -283,6 +320,10 @@ class _Lane:
         self.target = target
         self.tries = 0
         self.waiting: deque[tuple[Delivery, float]] = deque()
+
+
+def _text(delivery: Delivery) -> str:
+    return delivery.encoded().decode("latin-1")
 
 
 def _new_id() -> str:

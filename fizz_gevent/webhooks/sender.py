@@ -96,6 +96,14 @@ class Sender:
         if self._greenlet is not None:
             self._greenlet.kill(block=False)
 
+    def pause(self, seconds: float) -> None:
+        """Begin no more requests, and let those end that run, as far as time allows. Yields."""
+        if self._greenlet is not None:
+            self._greenlet.kill()
+        until = time.monotonic() + seconds
+        while self._running and time.monotonic() < until:
+            gevent.sleep(_POLL)
+
     @property
     def running_count(self) -> int:
         """Requests that are being made right now."""
