@@ -5,7 +5,7 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 
-from fizz_gevent import __version__
+from fizz_gevent import __version__, refusal_summary
 from fizz_gevent.api.dispatch import FizzFlask
 from fizz_gevent.channels.tables import Tables
 from fizz_gevent.config import Config
@@ -108,5 +108,8 @@ class ConsoleRoom:
 
     def start(self) -> None:
         """Begin to look whether somebody looks."""
-        logging.getLogger("fizz_gevent").addHandler(IncidentLog(self._incidents))
+        log = IncidentLog(self._incidents)
+        # Its lines sum up what the page has been told one by one.
+        log.addFilter(lambda record: record.name != refusal_summary.__name__)
+        logging.getLogger("fizz_gevent").addHandler(log)
         self._onlookers.start()

@@ -55,12 +55,18 @@ class ProtocolError(FizzError):
     Args:
         message: For a person; sent as ``data.message`` of ``pusher:error``.
         code: Sent as ``data.code``; ``None`` is sent as ``null``.
+        counted_as: The mistake in a word, for the figures; the code's name where ``None``.
     """
 
-    def __init__(self, message: str, code: int | None = None) -> None:
+    def __init__(
+        self, message: str, code: int | None = None, *, counted_as: str | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code
+        if counted_as is None:
+            counted_as = "invalid_message" if code is None else name_of(code)
+        self.counted_as = counted_as
 
 
 class SubscriptionError(ProtocolError):
@@ -83,7 +89,8 @@ class SubscriptionError(ProtocolError):
         status: int = 401,
         code: int | None = None,
     ) -> None:
-        super().__init__(message, code)
+        words = "".join(f"_{each}" if each.isupper() else each for each in type).lower()
+        super().__init__(message, code, counted_as=words.removeprefix("_"))
         self.channel = channel
         self.type = type
         self.status = status

@@ -209,7 +209,10 @@ class Server:
                 application=application,
             )
         self._refusal_summary = RefusalSummary(
-            self._listener.refusals, self._listener.offenders.take_worst
+            self._listener.refusals,
+            self._sessions.refusals,
+            self._listener.answers,
+            self._listener.offenders.take_worst,
         )
         self._loop_lag = LoopLag()
         self.figures = Reader(

@@ -18,6 +18,7 @@ class Tally:
         client_events: Events of clients that were passed on.
         node_events: Events that came from other nodes, where a client here listens.
         received_messages: Messages of clients, good or bad.
+        refused_messages: Messages of clients that were answered with an error, by reason.
         sent_messages: Messages queued for clients: a broadcast counts once for each subscriber.
     """
 
@@ -29,6 +30,7 @@ class Tally:
         "node_events",
         "opened",
         "received_messages",
+        "refused_messages",
         "sent_messages",
         "slow_clients",
         "subscriptions",
@@ -44,11 +46,16 @@ class Tally:
         self.client_events = 0
         self.node_events = 0
         self.received_messages = 0
+        self.refused_messages: dict[str, int] = {}
         self.sent_messages = 0
 
     def note_end(self, reason: str) -> None:
         """Count one connection that begins to end."""
         self.ended[reason] = self.ended.get(reason, 0) + 1
+
+    def note_refusal(self, reason: str) -> None:
+        """Count one message that was answered with an error."""
+        self.refused_messages[reason] = self.refused_messages.get(reason, 0) + 1
 
     def note_channel(self, kind: ChannelKind, by: int) -> None:
         """Count one channel more, or one less."""

@@ -68,6 +68,12 @@ METRICS = {
             ("app", "source"),
         ),
         Metric("fizz_messages_received_total", _C, "Messages from clients", _APP),
+        Metric(
+            "fizz_message_refusals_total",
+            _C,
+            "Messages from clients that were answered with an error",
+            ("app", "reason"),
+        ),
         Metric("fizz_messages_sent_total", _C, "Messages to clients, per client", _APP),
         Metric("fizz_received_bytes_total", _C, "Bytes from WebSockets, before TLS"),
         Metric("fizz_sent_bytes_total", _C, "Bytes to WebSockets, before TLS"),
@@ -76,6 +82,7 @@ METRICS = {
         Metric("fizz_fanout_seconds", _H, "From a broadcast until it is sent to all subscribers"),
         Metric("fizz_outbox_bytes", _H, "Bytes waiting for a client, when its socket is full"),
         Metric("fizz_slow_clients_total", _C, "Connections closed for reading too slowly", _APP),
+        Metric("fizz_floods_total", _C, "Bursts of hundreds of frames, held back for others"),
         Metric("fizz_webhooks_total", _C, "Webhooks, by what became of them", ("outcome",)),
         # With Redis, each process tells what waits for all of them.
         Metric("fizz_webhook_queue", _G, "Webhooks waiting to be sent", (), Merge.MOST),

@@ -30,6 +30,7 @@ class Tally(Protocol):
     client_events: int
     node_events: int
     received_messages: int
+    refused_messages: dict[str, int]
     sent_messages: int
 
 
@@ -67,10 +68,19 @@ class Listener(Protocol):
     def answer_seconds(self) -> Counted: ...
 
 
+class Readers(Protocol):
+    """Who reads from clients."""
+
+    flood_count: int
+
+
 class Wiring(Protocol):
     """What all WebSockets share."""
 
     received_bytes: int
+
+    @property
+    def readers(self) -> Readers: ...
 
 
 class Registry(Protocol):
@@ -133,6 +143,7 @@ class Reader:
             figures.set("fizz_http_requests_total", count, route, status)
         figures.set("fizz_received_bytes_total", self.wiring.received_bytes)
         figures.set("fizz_sent_bytes_total", self.flusher.sent_bytes)
+        figures.set("fizz_floods_total", self.wiring.readers.flood_count)
         if self.bus is not None:
             figures.set("fizz_redis_up", int(self.is_redis_up()))
             figures.set("fizz_bus_queue_bytes", self.bus.queue_bytes)
@@ -169,6 +180,7 @@ class Reader:
         figures.set("fizz_events_published_total", tally.client_events, app_id, "client")
         figures.set("fizz_events_published_total", tally.node_events, app_id, "node")
         figures.set("fizz_messages_received_total", tally.received_messages, app_id)
+        _set_each(figures, "fizz_message_refusals_total", tally.refused_messages, app_id)
         figures.set("fizz_messages_sent_total", tally.sent_messages, app_id)
         figures.set("fizz_slow_clients_total", tally.slow_clients, app_id)
 

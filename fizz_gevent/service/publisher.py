@@ -133,4 +133,6 @@ class Publisher:
 
 def _rejected(message: ClientEvent, why: str) -> ProtocolError:
     name, channel = message.name[:200], message.channel[:200]
-    return ProtocolError(f"Client event {name!r} on channel {channel!r} rejected: {why}")
+    return ProtocolError(
+        f"Client event {name!r} on channel {channel!r} rejected: {why}", counted_as="client_event"
+    )

@@ -9,6 +9,7 @@ from fizz_gevent.ports import Clock, Complaints, Registry, Tap
 from fizz_gevent.protocol import events
 from fizz_gevent.protocol.close_codes import CloseCode
 from fizz_gevent.protocol.messages import (
+    INVALID_MESSAGE,
     ClientEvent,
     Ping,
     SignIn,
@@ -30,6 +31,7 @@ class Sessions:
     Attributes:
         tap: Who watches the stream, or None.
         complaints: Who takes down what is refused, or None.
+        refusals: How many messages were answered with an error, by reason.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Sessions:
         self._clock = clock
         self.tap: Tap | None = None
         self.complaints: Complaints | None = None
+        self.refusals: dict[str, int] = {}
 
     def opened(self, connection: Connection) -> None:
         """Enter a connection that passed all checks, and greet it. Never yields.
@@ -96,8 +99,12 @@ class Sessions:
 
     def _refuse(self, connection: Connection, error: ProtocolError) -> None:
         connection.send(events.error(error.code, error.message))
+        table, reason = connection.table, error.counted_as
+        table.tally.note_refusal(reason)
+        self.refusals[reason] = self.refusals.get(reason, 0) + 1
+        app_id = table.application.app_id
+        _log.debug("client %s of %s refused: %s", connection.socket_id, app_id, error.message)
         if self.complaints is not None:
-            app_id = connection.table.application.app_id
             self.complaints.refused("client", connection.socket_id, error.message, app_id)
 
     def received_binary(self, connection: Connection, payload: bytes) -> None:
@@ -108,7 +115,7 @@ class Sessions:
         connection.table.tally.received_messages += 1
         if self.tap is not None:
             self.tap.received(connection.socket_id, payload)
-        connection.send(events.error(None, "Invalid message format"))
+        self._refuse(connection, ProtocolError(INVALID_MESSAGE))
 
     def failed(self, connection: Connection) -> None:
         """A bug of ours has met this connection; call in the ``except`` block. Never yields."""

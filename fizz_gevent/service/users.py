@@ -60,6 +60,7 @@ class Users:
         connection.send(events.signin_success(message.user_data))
         if user.watchlist_truncated:
             limit = application.max_watchlist_size
+            table.tally.note_refusal("watchlist_limit")
             connection.send(
                 events.error(
                     int(CloseCode.WATCHLIST_LIMIT),

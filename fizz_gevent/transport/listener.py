@@ -142,7 +142,7 @@ class Listener(WSGIServer):
         peer = address[0] if isinstance(address, tuple) else ""
         if self.open_sockets >= self._max_sockets:
             accepted.close()
-            self.note_refusal("no_sockets", peer)
+            self._turn_away("no_sockets", peer)
             return None
         place = None
         if not self.proxies.trusts(peer):  # whom a proxy speaks for, its request will say
@@ -150,7 +150,7 @@ class Listener(WSGIServer):
             if self.places.is_flooded(place):
                 accepted.close()
                 self.places.remove_socket(place)
-                self.note_refusal("address_sockets", place.address)
+                self._turn_away("address_sockets", place.address)
                 return None
         self.open_sockets += 1
         self._count_changed()
@@ -231,10 +231,17 @@ class Listener(WSGIServer):
         key = route, status
         self.answers[key] = self.answers.get(key, 0) + 1
 
+    def _turn_away(self, reason: str, address: str) -> None:
+        """Somebody was not even listened to."""
+        self.note_refusal(reason, address)
+        if self.complaints is not None:
+            self.complaints.refused("connection", address or "socket", f"not heard: {reason}")
+
     def note_refusal(self, reason: str, address: str) -> None:
         """Count somebody who could not connect; the address is as ``group_of`` words it."""
         self.refusals[reason] = self.refusals.get(reason, 0) + 1
         self.offenders.note(address)
+        _log.debug("connection from %s refused: %s", address or "a local socket", reason)
 
     def _count_changed(self) -> None:
         """A socket was opened or closed, or has become a WebSocket."""

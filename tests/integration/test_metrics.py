@@ -41,6 +41,7 @@ FAMILIES = {
     "fizz_received_bytes_total": "counter",
     "fizz_redis_up": "gauge",
     "fizz_refusals_total": "counter",
+    "fizz_message_refusals_total": "counter",
     "fizz_sent_bytes_total": "counter",
     "fizz_silent_workers_total": "counter",
     "fizz_slow_clients_total": "counter",

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fizz_gevent.protocol.names import ChannelKind
-from tests.unit.rooms import Node
+from tests.unit.rooms import Node, application
 
 
 def test_subscriptions_and_channels_are_those_of_now() -> None:
@@ -73,6 +73,33 @@ def test_messages_count_also_when_they_are_bad() -> None:
     assert node.table().tally.received_messages == 1
     node.sessions.received_binary(client.connection, b"\0")
     assert node.table().tally.received_messages == 2
+
+
+def test_mistakes_are_counted_by_what_they_are() -> None:
+    node = Node(application(max_client_events_per_second=1, max_watchlist_size=1))
+    client = node.client()
+    client.send(b"no JSON")
+    node.sessions.received_binary(client.connection, b"\0")
+    client.subscribe("private-room", auth="fizz-key:forged")
+    client.subscribe("no/slashes")
+    client.subscribe("private-room")
+    client.say("client-move", {}, channel="private-elsewhere")
+    for _ in range(3):
+        client.say("client-move", {}, channel="private-room")
+    client.say("pusher:signin", {"auth": "forged", "user_data": "{}"})
+    client.sign_in("ann", watchlist=["bob", "eve"])
+    refused = node.table().tally.refused_messages
+    assert refused["client_event_rate"] >= 1
+    assert {reason: count for reason, count in refused.items() if "rate" not in reason} == {
+        "invalid_message": 2,
+        "auth_error": 1,
+        "invalid_channel": 1,
+        "client_event": 1,
+        "unauthorized": 1,
+        "watchlist_limit": 1,
+    }
+    told = dict(node.sessions.refusals)
+    assert told == {reason: refused[reason] for reason in refused if reason != "watchlist_limit"}
 
 
 def test_who_was_greeted_was_opened_for_ever() -> None:

@@ -31,7 +31,7 @@ def reader(node: Node, **others: Any) -> Reader:
         node.tables,
         flusher,
         listener,
-        Pieces(received_bytes=7),
+        Pieces(received_bytes=7, readers=Pieces(flood_count=5)),
         node.registry,  # type: ignore[arg-type]
         Histogram((1,)),
         others.pop("bus", None),
@@ -66,6 +66,7 @@ def test_each_application_has_its_own_figures() -> None:
     }
     assert found["fizz_presence_members"] == {("1001",): 1, ("1002",): 0}
     assert found["fizz_users"] == {("1001",): 1, ("1002",): 0}
+    assert found["fizz_message_refusals_total"] == {("1001", "auth_error"): 1}
     assert found["fizz_events_published_total"]["1001", "http"] == 1
     assert found["fizz_events_published_total"]["1002", "http"] == 0
 
