@@ -17,7 +17,7 @@ from fizz_gevent.protocol.close_codes import CloseCode
 from fizz_gevent.service.readiness import Readiness
 
 _log = logging.getLogger(__name__)
-_CLEARED_AFTER = 5.0
+_CLEARED_AFTER = 2.0
 """Seconds in which what was on its way for an application that is gone has arrived."""
 _GIVEN_UP_AFTER = 120.0
 

@@ -1,7 +1,7 @@
 """What one process, or several together, have to tell at one moment."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from fizz_gevent.metrics.catalogue import METRICS, Kind, Merge
@@ -64,6 +64,14 @@ class Figures:
             if METRICS[name].kind is Kind.COUNTER
         }
         return Figures(values, dict(self.histograms))
+
+    def forget_applications(self, *, except_for: Collection[str]) -> None:
+        """Drop what belongs to an application that is none of these."""
+        for name, samples in self.values.items():
+            if METRICS[name].labels[:1] == ("app",):
+                gone = [labels for labels in samples if labels[0] not in except_for]
+                for labels in gone:
+                    del samples[labels]
 
     def encode(self) -> bytes:
         """As bytes that another process of the same version can read."""

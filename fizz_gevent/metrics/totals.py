@@ -1,8 +1,13 @@
 """What all workers together have to tell, though they come and go."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
-from fizz_gevent.metrics.figures import Figures
+from fizz_gevent.metrics.figures import Figures, Labels
+
+
+def _of_each(figures: Figures) -> Iterable[Labels]:
+    """Labels of a metric that every application has, from its beginning to its end."""
+    return figures.values.get("fizz_connections", ())
 
 
 class Totals:
@@ -10,7 +15,7 @@ class Totals:
 
     To whoever reads it, a counter that falls has begun anew at zero, and what is left of it is
     taken for new. So what a worker counted stays in the sum after its end, and while it is silent
-    as it was last heard of.
+    as it was last heard of. What was counted of an application ends with the application.
     """
 
     def __init__(self) -> None:
@@ -29,6 +34,9 @@ class Totals:
         for name in [name for name in self._latest if name not in answers and name not in silent]:
             self._ended.add(self._latest.pop(name).counted())
         self._latest.update(answers)
+        if answers and not silent:
+            served = {labels[0] for each in answers.values() for labels in _of_each(each)}
+            self._ended.forget_applications(except_for=served)
         self._silent_count += len(silent)
         together = Figures()
         together.add(self._ended)

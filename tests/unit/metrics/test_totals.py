@@ -38,6 +38,21 @@ def test_who_ended_has_counted_for_ever_but_has_nothing_now() -> None:
     assert summary(totals.sum({"c": told(2, 1)}, ())) == (15, 1, 15)
 
 
+def test_what_an_application_counted_ends_with_it() -> None:
+    totals = Totals()
+    totals.sum({"a": told(5, 2), "b": told(7, 3)}, ())
+    totals.sum({"b": told(8, 3)}, ())
+    other = Figures()
+    other.set("fizz_connections_total", 1, "other")
+    other.set("fizz_connections", 1, "other")
+    assert "app" in str(totals.sum({"b": told(8, 3), "c": other}, ()).values)
+    together = totals.sum({"c": other}, ["b"])  # who is silent may serve it
+    assert together.values["fizz_connections_total"] == {("app",): 13, ("other",): 1}
+    together = totals.sum({"c": other}, ())
+    assert together.values["fizz_connections_total"] == {("other",): 1}
+    assert summary(totals.sum({"c": other, "d": told(2, 1)}, ())) == (2, 1, 15)
+
+
 def test_who_is_silent_is_left_out_and_counted() -> None:
     totals = Totals()
     totals.sum({"a": told(5, 2), "b": told(7, 3)}, ())
