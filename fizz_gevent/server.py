@@ -3,8 +3,6 @@
 import gc
 import logging
 import os
-import random
-import time
 from functools import partial
 from typing import Any
 
@@ -12,7 +10,7 @@ import gevent
 
 from fizz_gevent import __version__
 from fizz_gevent.api.flask_app import create_app
-from fizz_gevent.applications import close_all, furnish
+from fizz_gevent.applications import furnish
 from fizz_gevent.banner import Address
 from fizz_gevent.certificates import load_context
 from fizz_gevent.channels.rate_limit import own_bucket
@@ -24,10 +22,10 @@ from fizz_gevent.config import Config
 from fizz_gevent.console_room import ConsoleRoom
 from fizz_gevent.control import Answers
 from fizz_gevent.heritage import Heritage
+from fizz_gevent.leaving import Leaving
 from fizz_gevent.loop_lag import LoopLag
 from fizz_gevent.metrics.reader import Reader
 from fizz_gevent.open_files import Capacity
-from fizz_gevent.protocol.close_codes import CloseCode
 from fizz_gevent.provider import REDIS
 from fizz_gevent.refusal_summary import RefusalSummary
 from fizz_gevent.reload import merged, waiting_for_restart
@@ -67,20 +65,6 @@ _log = logging.getLogger(__name__)
 _SWEEP_SECONDS = 0.5
 _LATE_SECONDS = 1.0
 _CACHE_SWEEP_SECONDS = 60.0
-_CLOSED_AT_ONCE = 100
-_CLOSED_PER_SECOND = 500
-_SLICE_SECONDS = 0.05
-_GRACE_SECONDS = 4.0
-"""Waited for the last close frames and responses after the clients were told to go."""
-
-_LEAST_DRAIN_SECONDS = 0.5
-_RETIRES_WITHIN = 2.0
-"""Newcomers wait all the while."""
-_SHORT_SLICE_SECONDS = 0.01
-_SETTLE_SECONDS = 0.25
-"""For those who were accepted last to say what they want."""
-_LINGER_SECONDS = 5.0
-"""A connection on which nothing came for so long will hardly be used in the moment it closes."""
 
 
 class Server:
@@ -208,6 +192,14 @@ class Server:
                 clock=self._clock,
                 application=application,
             )
+        self._leaving = Leaving(
+            self._readiness,
+            self._listener,
+            self._deadlines,
+            self._tables,
+            self.webhooks,
+            self._cluster,
+        )
         self._refusal_summary = RefusalSummary(
             self._listener.refusals,
             self._sessions.refusals,
@@ -329,71 +321,13 @@ class Server:
         """Accept nobody any more, let what runs end, tell every client to go elsewhere. Yields.
 
         Args:
-            others_serve: Who waits to be accepted is left to other processes, and idle
-                connections are closed only after a while: their next requests are answered, with
-                the word that they are the last.
+            others_serve: Other processes accept from the same socket.
         """
-        began = time.monotonic()
-        until = began + self.config.server.drain_seconds + _GRACE_SECONDS
-        lingers_until = began
-        if others_serve:
-            self._listener.leave_newcomers_waiting()
-            lingers_until += min(self.config.server.drain_seconds, _LINGER_SECONDS)
-            gevent.sleep(_SETTLE_SECONDS)
-        self._readiness.is_draining = True
-        if not others_serve:
-            self._listener.close_to_newcomers()
-            self._deadlines.hurry()
-        self._send_away()
-        while self._listener.open_sockets and time.monotonic() < until:
-            if time.monotonic() >= lingers_until:
-                self._deadlines.hurry()
-            for table in self._tables:  # who was being admitted when the others were sent away
-                close_all(table, CloseCode.RECONNECT)
-            gevent.sleep(_SLICE_SECONDS)
-        self.webhooks.drain(max(_LEAST_DRAIN_SECONDS, until - time.monotonic()))
-        self._cluster.stop()
+        self._leaving.stop(self.config.server.drain_seconds, others_serve=others_serve)
 
     def retire(self, heritage: Heritage) -> None:
-        """Send every client away at once, and leave who comes from now on, and what is not done,
-        to the program that follows in this process. Yields.
-        """
-        until = time.monotonic() + min(self.config.server.drain_seconds, _RETIRES_WITHIN)
-        self._listener.leave_newcomers_waiting()
-        while time.monotonic() < until:
-            if self._listener.tls is not None:  # such a connection cannot be handed on
-                self._deadlines.hurry()
-            for table in self._tables:
-                for connection in tuple(table.connections.values()):
-                    connection.end(CloseCode.RECONNECT)
-            if self._listener.open_sockets == len(self._listener.idle_files()):
-                break
-            gevent.sleep(_SHORT_SLICE_SECONDS)
-        self.webhooks.pause(max(_LEAST_DRAIN_SECONDS, until - time.monotonic()))
-        self._cluster.stop()
-        if isinstance(self.webhooks.backlog, MemoryBacklog):
-            heritage.webhooks = self.webhooks.backlog.packed()
-        heritage.listener = self._listener.socket.fileno()
-        heritage.visitors = self._listener.idle_files()
-
-    def _send_away(self) -> None:
-        """Close clients with 4200: a few at once, thousands spread, so that they do not all
-        arrive elsewhere in the same moment. Protocol: §4.3, 4200.
-        """
-        connections = [
-            connection for table in self._tables for connection in table.connections.values()
-        ]
-        random.shuffle(connections)
-        seconds = min(self.config.server.drain_seconds, len(connections) / _CLOSED_PER_SECOND)
-        if len(connections) <= _CLOSED_AT_ONCE:
-            seconds = 0
-        slices = max(1, int(seconds / _SLICE_SECONDS))
-        size = -(-len(connections) // slices) if connections else 1
-        for position in range(0, len(connections), size):
-            for connection in connections[position : position + size]:
-                connection.end(CloseCode.RECONNECT)
-            if position + size < len(connections):
-                gevent.sleep(_SLICE_SECONDS)
+        """Leave everything to the program that follows in this process. Yields."""
+        self._leaving.retire(self.config.server.drain_seconds, heritage)
 
     def _sweep_for_ever(self) -> None:
         cache_sweep_at = 0.0
