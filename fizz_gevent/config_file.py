@@ -107,6 +107,8 @@ def load(
         extra = next(iter(variables.extras.values())).origin
         notices.append(f"{extra} has no effect without {', '.join(environment.CREDENTIALS)}")
     if variables.origins is not None:
+        if provider != "config":
+            notices.append(f"{variables.origins.origin} has no effect on applications in Redis")
         for item in applications:
             if not own_origins or "allowed_origins" not in item:
                 item["allowed_origins"] = variables.origins
