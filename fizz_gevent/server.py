@@ -205,6 +205,9 @@ class Server:
             self._sessions.refusals,
             self._listener.answers,
             self._listener.offenders.take_worst,
+            lambda: [table.tally.ended for table in self._tables.configured],
+            lambda: self._wiring.readers.flood_count,
+            self._wiring.readers.flooders.take_worst,
         )
         self._loop_lag = LoopLag()
         self.figures = Reader(

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import gevent
 from greenlet import getcurrent, greenlet
 
+from fizz_gevent.transport.offenders import Offenders
+
 if TYPE_CHECKING:
     from fizz_gevent.transport.websocket import WebSocket
 
@@ -16,6 +18,8 @@ _log = logging.getLogger(__name__)
 _IDLE_KEPT = 64
 _SLICE_SECONDS = 0.0005
 """So much of a turn of the loop is for clients that send more than others, all of them together."""
+_FLOOD_TURNS = 32
+"""At sixteen frames a turn, more than anybody has to say at once."""
 
 
 class Readers:
@@ -31,12 +35,16 @@ class Readers:
 
     Attributes:
         held_count: How often somebody had to wait so.
+        flood_count: How many had to wait so often at a stretch that it was a flood.
+        flooders: From where those came.
     """
 
     def __init__(self) -> None:
         self._hub = gevent.get_hub()
         self._idle: list[greenlet] = []
         self.held_count = 0
+        self.flood_count = 0
+        self.flooders = Offenders()
         self._held: deque[WebSocket] = deque()
         # A timer of no length fires after the loop has looked at its sockets.
         self._next_turn = self._hub.loop.timer(0)
@@ -58,7 +66,12 @@ class Readers:
         """Let a connection go on with what it has received, after others. Never yields."""
         if not websocket.is_held:
             websocket.is_held = True
+            websocket.held_turns += 1
             self.held_count += 1
+            if websocket.held_turns == _FLOOD_TURNS:
+                self.flood_count += 1
+                if websocket.place is not None:
+                    self.flooders.note(websocket.place.address)
             if not self._held:
                 self._next_turn.start(self._serve_held)
             self._held.append(websocket)

@@ -75,6 +75,7 @@ class WebSocket:
     Attributes:
         is_busy: A greenlet is at work here.
         is_held: It waits among others for its turn, with frames that it has received already.
+        held_turns: How often it has done so since something was received.
         place: Where its address is counted; None where it has none.
     """
 
@@ -88,6 +89,7 @@ class WebSocket:
         "_wiring",
         "_writable",
         "connection",
+        "held_turns",
         "is_busy",
         "is_held",
         "outbox",
@@ -113,6 +115,7 @@ class WebSocket:
         )
         self.is_busy = False
         self.is_held = False
+        self.held_turns = 0
         self._frames = frames.FrameReader()
         self._is_closing = False
         self._is_closed = False
@@ -155,6 +158,7 @@ class WebSocket:
             self._wiring.readers.hold(self)
         elif not self._is_watching:
             self._is_watching = True
+            self.held_turns = 0
             self._watcher.start(self._wiring.readers.wake, self)
 
     def _receive(self) -> bytes | None:

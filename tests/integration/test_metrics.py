@@ -44,6 +44,7 @@ FAMILIES = {
     "fizz_message_refusals_total": "counter",
     "fizz_sent_bytes_total": "counter",
     "fizz_silent_workers_total": "counter",
+    "fizz_floods_total": "counter",
     "fizz_slow_clients_total": "counter",
     "fizz_subscriptions": "gauge",
     "fizz_users": "gauge",

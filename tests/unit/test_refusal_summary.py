@@ -88,3 +88,23 @@ def test_strangers_requests_and_faults_of_ours_are_not_its_business(
     """Anybody may ask for /favicon.ico, and a fault is logged with its traceback."""
     summary_of(answers={("none", "404"): 9, ("/apps/<app_id>/events", "500"): 1}).sweep(0.0)
     assert caplog.messages == []
+
+
+def test_requests_that_could_not_be_read_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    summary_of(answers={("none", "408"): 4, ("none", "400"): 1}).sweep(0.0)
+    assert caplog.messages == ["requests were refused: 400 1, 408 4"]
+
+
+def test_who_was_cut_off_or_held_back_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    ends = [{"slow": 2, "client": 70}, {"slow": 1, "protocol_error": 4, "lost": 5}]
+    floods = iter([3, 3]).__next__
+    summary = RefusalSummary(
+        {}, {}, {}, ends=lambda: ends, floods=floods, take_flooder=lambda: ("192.0.2.7", 3)
+    )
+    summary.sweep(0.0)
+    assert caplog.messages == [
+        "clients were cut off: protocol_error 4, slow 3;"
+        " clients were held back: floods 3 (most often 192.0.2.7, 3 times)"
+    ]
+    summary.sweep(90.0)
+    assert len(caplog.messages) == 1

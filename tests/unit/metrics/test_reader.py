@@ -78,6 +78,7 @@ def test_what_happens_outside_is_read_too() -> None:
     assert found["fizz_http_requests_total"] == {("/up", "200"): 3}
     assert found["fizz_received_bytes_total"] == {(): 7}
     assert found["fizz_sent_bytes_total"] == {(): 11}
+    assert found["fizz_floods_total"] == {(): 5}
     assert found["fizz_open_files"][()] > 2
 
 
