@@ -9,13 +9,15 @@ from typing import Any
 import gevent
 from gevent.event import AsyncResult, Event
 from redis.connection import ConnectionInterface
-from redis.exceptions import NoScriptError, ReadOnlyError, ResponseError
+from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, ResponseError
 
 from fizz_gevent.cluster.redis_link import LOST, RedisLink
 from fizz_gevent.errors import ClusterUnavailable
 
 _log = logging.getLogger(__name__)
 _MOST_AT_ONCE = 256
+_REFUSALS = ("BUSY ", "MASTERDOWN ", "MISCONF ", "NOREPLICAS ")
+"""How answers begin that the library has no exceptions for."""
 
 Arguments = Sequence[bytes | str | int | float]
 
@@ -141,8 +143,8 @@ class Commands:
         for (_, result), answer in zip(batch, answers, strict=False):
             if isinstance(answer, ResponseError):
                 result.set_exception(ClusterUnavailable(str(answer)))
-                if failure is None and isinstance(answer, (NoScriptError, ReadOnlyError)):
-                    failure = answer  # another Redis is here than the one we greeted
+                if failure is None and _is_refusal(answer):
+                    failure = answer
             else:
                 result.set(answer)
         for _, result in batch[len(answers) :]:
@@ -150,6 +152,17 @@ class Commands:
         if failure is not None and connection is self._connection:
             self.disconnect()
             self.on_lost(failure)
+
+
+def _is_refusal(error: ResponseError) -> bool:
+    """Whether Redis refuses whatever is asked of it, and not this one question.
+
+    Another one may be here than the one we greeted, or it takes nothing more in. Then what it
+    knows of this node is no longer true, and this node's own knowledge is the better answer.
+    """
+    return isinstance(error, (NoScriptError, ReadOnlyError, OutOfMemoryError)) or str(
+        error
+    ).startswith(_REFUSALS)
 
 
 def _converse(connection: ConnectionInterface, commands: Sequence[Arguments]) -> list[Any]:

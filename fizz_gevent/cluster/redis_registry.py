@@ -51,6 +51,10 @@ class RedisRegistry(Census):
         self._is_known_already = False
         self._is_out_of_step = False
 
+    @property
+    def is_partial(self) -> bool:
+        return super().is_partial or not self._membership.is_up
+
     def start(self, inbox: Inbox) -> None:
         """Begin to tell the clients here of members who come and go. Never yields."""
         self._inbox = self._rosters.inbox = inbox
