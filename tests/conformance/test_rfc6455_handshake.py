@@ -83,7 +83,7 @@ REFUSED: dict[str, tuple[Lines, int]] = {
     "PUT": (changed("GET", f"PUT {PATH} HTTP/1.1"), 405),
     "HEAD": (changed("GET", f"HEAD {PATH} HTTP/1.1"), 405),
     "OPTIONS": (changed("GET", f"OPTIONS {PATH} HTTP/1.1"), 405),
-    "get in small letters": (changed("GET", f"get {PATH} HTTP/1.1"), 405),
+    "get in small letters": (changed("GET", f"get {PATH} HTTP/1.1"), 501),
     "a body": ([*PROPER, "Content-Length: 5", "", "hello"], 400),
     "a chunked body": ([*PROPER, "Transfer-Encoding: chunked", "", "0"], 400),
     "a folded header": ([*PROPER, "X-Long: one", " two"], 400),

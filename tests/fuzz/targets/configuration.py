@@ -2,8 +2,10 @@
 
 import ast
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from fizz_gevent import yaml_file
+from fizz_gevent.application import Application
 from fizz_gevent.errors import ConfigError
 from fizz_gevent.layer import application, from_node
 from tests.fuzz.corpora import CORPORA
@@ -49,10 +51,7 @@ def run(data: bytes) -> None:
         assert setting.origin.startswith("fizz.yaml")
         ast.literal_eval(repr(setting.origin))
     for item in layer.applications or ():
-        found = application(item)
-        assert found.app_id
-        assert found.secret.encode()
-        found.allows_origin("https://example.com")
+        expect_usable(application(item))
 
 
 def expect_one_line(error: ConfigError) -> None:
@@ -60,3 +59,19 @@ def expect_one_line(error: ConfigError) -> None:
     shown = str(error)
     assert shown.splitlines() == [shown], f"not one line: {shown!r}"
     assert len(shown) < 4000
+
+
+def expect_usable(found: Application) -> None:
+    """What is configured can be sent, and compared with what is sent."""
+    for text in (found.app_id, found.key, found.secret):
+        assert text.encode()
+    found.allows_origin("https://example.com")
+    for webhook in found.webhooks:
+        (webhook.channel_prefix or "").encode()
+        (webhook.channel_suffix or "").encode()
+        assert urlsplit(webhook.url).hostname
+        webhook.url.encode()
+        for name, value in webhook.headers.items():
+            assert name.encode("ascii")
+            assert not set(value) & set("\r\n\0")
+            value.encode()

@@ -6,7 +6,7 @@ from fizz_gevent import config_file
 from fizz_gevent.environment import FILE_VARIABLES, KNOWN
 from fizz_gevent.errors import ConfigError
 from tests.fuzz.source import Source
-from tests.fuzz.targets.configuration import expect_one_line
+from tests.fuzz.targets.configuration import expect_one_line, expect_usable
 
 MAX_SIZE = 1000
 _NAMES = (*sorted(KNOWN - set(FILE_VARIABLES) - {"FIZZ_TLS_CERT", "FIZZ_TLS_KEY"}), "FIZZ_NEW")
@@ -51,6 +51,4 @@ def run(data: bytes) -> None:
     for notice in config.notices:
         assert notice.splitlines() == [notice], f"not one line: {notice!r}"
     for found in config.applications:
-        for text in (found.app_id, found.key, found.secret):
-            assert text.encode(), "cannot be sent"
-        found.allows_origin("https://example.com")
+        expect_usable(found)
