@@ -64,12 +64,15 @@ def check_id(app_id: str) -> None:
 
 
 def read_all(
-    documents: Mapping[str, bytes], served: Iterable[Application] = ()
+    documents: Mapping[str, bytes],
+    served: Iterable[Application] = (),
+    known: Mapping[bytes, Application] | None = None,
 ) -> tuple[list[Application], dict[str, str]]:
     """All applications that can be understood, in the order of their ids.
 
     Args:
         served: What was read before. One whose document is damaged now stays as it was.
+        known: Documents that need not be read once more, as there may be thousands of them.
 
     Returns:
         Them, and what is wrong with the others, by id.
@@ -80,7 +83,11 @@ def read_all(
     owners: dict[str, str] = {}
     for app_id in sorted(documents):
         try:
-            each = read(app_id, documents[app_id])
+            found_already = known.get(documents[app_id]) if known else None
+            if found_already is not None and found_already.app_id == app_id:
+                each = found_already
+            else:
+                each = read(app_id, documents[app_id])
             refuse_taken_keys(each, owners)
         except ConfigError as error:
             complaints[app_id] = str(error)

@@ -45,6 +45,7 @@ class Applications:
         self._now = now
         self._gone: dict[ChannelTable, float] = {}
         self._complained: dict[str, str] = {}
+        self._known: dict[bytes, Application] = {}
 
     def replace(self, applications: Iterable[Application]) -> None:
         """Serve these from now on. Never yields."""
@@ -59,7 +60,9 @@ class Applications:
         A document that is damaged is told of once, and does no harm to the others.
         """
         before = [table.application for table in self._tables.configured]
-        found, complaints = read_all(documents, before)
+        found, complaints = read_all(documents, before, self._known)
+        whole = (each for each in found if each.app_id not in complaints)
+        self._known = {documents[each.app_id]: each for each in whole}
         for app_id, complaint in complaints.items():
             if self._complained.get(app_id) != complaint:
                 stays = any(each.app_id == app_id for each in before)

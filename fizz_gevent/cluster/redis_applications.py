@@ -44,6 +44,7 @@ class RedisApplications:
         self._documents: Documents = {}
         self._noted = Event()
         self._following: gevent.Greenlet[..., None] | None = None
+        self._has_asked = False
         self._has_given_back = False
         self._complaint = ""
 
@@ -69,7 +70,7 @@ class RedisApplications:
                 self._complain(str(error))
             except Exception:
                 _log.exception("fault while applications were read")
-            self._noted.wait(_ASK_SECONDS if self.is_loaded else _ASK_AT_FIRST_SECONDS)
+            self._noted.wait(_ASK_SECONDS if self._has_asked else _ASK_AT_FIRST_SECONDS)
             self._noted.clear()
 
     def _complain(self, why: str) -> None:
@@ -83,6 +84,7 @@ class RedisApplications:
         answer: Any = self._commands.script(
             "applications_read", str(self._version) if is_known else "?"
         )
+        self._has_asked = True
         if answer is None:
             return
         version = Version.parse(answer[0].decode())
