@@ -1,6 +1,7 @@
 """How to reach Redis: addresses, credentials, TLS, Sentinel; and what no further try will mend."""
 
 import ssl
+import sys
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -138,7 +139,7 @@ class RedisLink:
                 "password": server.password,
                 "db": server.db,
             }
-            self._pool = ConnectionPool(**settings)
+            self._pool = _pool_without_end(ConnectionPool(**settings))
             return
         scheme = url.partition("://")[0]
         if scheme in _SENTINEL_SCHEMES:
@@ -155,7 +156,7 @@ class RedisLink:
             if scheme != "unix" and path and not path.isdigit():
                 # Passed over else. Not shown: behind a stray slash it may be half a password.
                 raise self._error("not a Redis URL: the database is a number")
-            self._pool = ConnectionPool.from_url(url, **settings)
+            self._pool = _pool_without_end(ConnectionPool.from_url(url, **settings))
             self._pool.make_connection()  # says no to parameters that it does not know
         except (ValueError, TypeError, RedisError) as error:
             # What else is said about values quotes the URL, and with it the password.
@@ -166,6 +167,12 @@ class RedisLink:
     def _error(self, message: str) -> ConfigError:
         key = "scaling.server" if self._server.url is None else "scaling.server.url"
         return ConfigError(message, key=key)
+
+
+def _pool_without_end(pool: ConnectionPool) -> ConnectionPool:
+    """A pool that has made many connections makes more; it counts all, and those that failed."""
+    pool.max_connections = sys.maxsize
+    return pool
 
 
 def _tls_settings(server: RedisConfig) -> dict[str, Any]:

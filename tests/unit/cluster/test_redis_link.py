@@ -1,6 +1,9 @@
 """Addresses of Redis that cannot be used, and what is said about them."""
 
+from pathlib import Path
+
 import pytest
+from redis.exceptions import ConnectionError
 
 from fizz_gevent.cluster.redis_link import RedisLink
 from fizz_gevent.config import RedisConfig, ScalingConfig
@@ -24,6 +27,14 @@ def test_what_is_wrong_with_a_url_is_said_without_the_password(url: str) -> None
         RedisLink(ScalingConfig(server=RedisConfig(url=url)))
     assert "hunter2" not in str(refusal.value)
     assert "s3cr3t" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("query", ["", "?max_connections=3"])
+def test_however_often_redis_was_not_there_it_is_tried_again(tmp_path: Path, query: str) -> None:
+    link = RedisLink(ScalingConfig(server=RedisConfig(url=f"unix://{tmp_path}/none{query}")))
+    for _ in range(150):
+        with pytest.raises(ConnectionError, match="No such file"):
+            link.connect()
 
 
 @pytest.mark.parametrize(
