@@ -25,6 +25,8 @@ from fizz_gevent.node import described
 _LABELS = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_-]+)*\.?")
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+"""Half a character: JSON and YAML can write one, and nothing can send it."""
 _SOCKET_PATH_BYTES = 107  # what the kernel's address of a Unix socket holds
 
 
@@ -99,14 +101,14 @@ def _web_url(value: str) -> None:
         fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         raise ValueError from None
-    if not fits or re.search(r"[\s\x00-\x1f]", value):
+    if not fits or re.search(r"[\s\x00-\x1f\ud800-\udfff]", value):
         raise ValueError
 
 
 def _header(name: str, value: str) -> None:
     if not _HEADER.fullmatch(name):
         raise ValueError("expected the name of an HTTP header as key")
-    if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value):
+    if re.search(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]", value):
         raise ValueError("a header's value is one line")
 
 
@@ -128,7 +130,12 @@ def _printable(value: str) -> None:
 
 
 def _any_text(value: str) -> None:
-    if not value:
+    if not value or _SURROGATE.search(value):
+        raise ValueError
+
+
+def _path(value: str) -> None:
+    if not value:  # what is not UTF-8 may be the name of a file
         raise ValueError
 
 
@@ -138,7 +145,7 @@ MAYBE_COUNT = nullable(COUNT)
 BYTES = whole(1, unit="bytes")
 HOST = text("an address, a host name or unix:/PATH", _host)
 NAME = text("a host name", _LABELS)
-FILE = text("the path of a file", _any_text)
+FILE = text("the path of a file", _path)
 PASSWORD = nullable(secret(text("a string", _any_text)))
 ORIGINS = Many(text("a host name, * allowed as wildcard", _origin))
 SERVER_NAME = text("letters, digits, - and _", re.compile(r"[A-Za-z0-9_-]+"))
@@ -161,7 +168,7 @@ SERVER: Fields = {
     "keep_alive_timeout": seconds(),
     "tls_handshake_timeout": seconds(),
     "close_timeout": seconds(),
-    "run_directory": nullable(text("the path of a directory", _any_text)),
+    "run_directory": nullable(text("the path of a directory", _path)),
     "drain_seconds": seconds(or_zero=True),
     "trusted_proxies": Many(text("a network such as 10.0.0.0/8", _network)),
     "options": {

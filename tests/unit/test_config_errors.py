@@ -210,6 +210,21 @@ def test_a_file_that_cannot_be_read_is_named(path: str, reason: str) -> None:
     assert str(caught.value).startswith(reason)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("url", '"http://x/\\ud800"'),
+        ("channel_prefix", '"a\\ud800"'),
+        ("headers", '{"X": "\\udfff"}'),
+    ],
+)
+def test_half_a_character_cannot_be_sent_and_is_refused(key: str, value: str) -> None:
+    hook = f'{{"url": "http://x", "{key}": {value}}}'.replace('"url": "http://x", "url"', '"url"')
+    apps = f'[{{"app_id": "a", "key": "k", "secret": "s", "webhooks": [{hook}]}}]'
+    with pytest.raises(ConfigError, match=key):
+        load(None, {"FIZZ_APPS": apps}, {}, search=())
+
+
 def test_aliases_of_aliases_are_not_followed_for_ever() -> None:
     lines = ["a: &a [x, x, x, x, x, x, x, x, x, x]"]
     for name, inner in zip("bcdefghi", "abcdefgh", strict=True):
