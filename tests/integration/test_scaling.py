@@ -62,6 +62,24 @@ def test_events_reach_the_subscribers_of_every_node_once_and_in_order(cluster: C
                 client.expect_nothing()
 
 
+def test_a_node_takes_in_only_what_it_has_subscribers_for(
+    cluster: Cluster, redis: RedisServer
+) -> None:
+    one, two = cluster.nodes
+    with redis.client() as admin:
+
+        def listeners() -> int:
+            return int(admin.pubsub_numsub("fizz:e:1001:wanted")[0][1])
+
+        with one.client() as near, two.client() as far:
+            for expected, client in enumerate((near, far), 1):
+                client.subscribe("wanted")
+                assert listeners() == expected
+            near.unsubscribe("wanted")
+            eventually(lambda: listeners() == 1)
+        eventually(lambda: listeners() == 0)
+
+
 def test_a_batch_arrives_in_its_order(cluster: Cluster) -> None:
     """Protocol: §12.4."""
     publisher, other = cluster.nodes
@@ -261,3 +279,22 @@ def test_watchers_hear_of_users_on_every_node(cluster: Cluster) -> None:
             other_tab.close()
         assert heard(watcher) == [("offline", ["bob"])]
         watcher.expect_nothing()
+
+
+def test_who_has_left_is_online_for_a_moment_at_every_node(
+    cluster: Cluster, redis: RedisServer
+) -> None:
+    """Protocol: §9.3, offline is held back 3 s: also for nodes that had no watcher then."""
+    told = "pusher_internal:watchlist_events"
+    one, two = cluster.nodes
+    with redis.client() as admin, one.client() as near, two.client() as far:
+        with one.client() as leaver:
+            leaver.signin("leaver")
+        eventually(lambda: admin.exists("fizz:v:1001:leaver"))
+        for client in (near, far):
+            client.signin("late", watchlist=["leaver"])
+        for client in (near, far):
+            for status in ("online", "offline"):
+                event = {"name": status, "user_ids": ["leaver"]}
+                assert client.expect(told) == {"events": [event]}
+            client.expect_nothing()

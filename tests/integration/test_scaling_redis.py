@@ -1,5 +1,7 @@
 """Every way to reach Redis, and every Redis that is refused."""
 
+import socketserver
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -182,6 +184,32 @@ def test_a_wrong_password_and_a_missing_one_are_one_line(redis: Launch, tmp_path
 
 def test_a_database_that_is_not_there_is_one_line(redis: Launch, tmp_path: Path) -> None:
     assert "DB index" in refusal(tmp_path, port=redis().port, db=99)
+
+
+def test_a_redis_that_is_too_old_is_one_line(tmp_path: Path) -> None:
+    """Played by a server that agrees to everything and has an old version."""
+
+    class Old(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while head := self.rfile.readline():
+                words = []
+                for _ in range(int(head[1:])):
+                    size = int(self.rfile.readline()[1:])
+                    words.append(self.rfile.read(size + 2)[:size].upper())
+                version = b"redis_version:6.0.16\r\n"
+                bulk = b"$%d\r\n%b\r\n" % (len(version), version)
+                self.wfile.write(bulk if words[0] == b"INFO" else b"+OK\r\n")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Old) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            line = refusal(tmp_path, port=server.server_address[1])
+        finally:
+            server.shutdown()
+            thread.join()
+    assert "Redis 6.0.16 is too old" in line
+    assert "scaling.server" in line
 
 
 def test_a_redis_cluster_is_one_line(redis: Launch, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A node dies with all its members: the others say so once, and of nobody who is elsewhere too."""
 
+import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -117,6 +118,40 @@ def test_five_hundred_members_are_gone_within_twelve_seconds(
     print(die(fizz, redis, 500, lease=10, within=12))
 
 
+def test_a_user_of_a_dead_node_is_online_until_all_watchers_are_told(
+    fizz: Start, redis: RedisServer
+) -> None:
+    """Protocol: §9.3: three seconds after a survivor has seen the death, at every node."""
+    told = "pusher_internal:watchlist_events"
+    online = {"events": [{"name": "online", "user_ids": ["bob"]}]}
+    offline = {"events": [{"name": "offline", "user_ids": ["bob"]}]}
+    cluster = Cluster(fizz, redis, 3)
+    cluster.await_joined()
+    doomed, *others = cluster.nodes
+    bob = doomed.client()
+    bob.signin("bob")
+    with contextlib.ExitStack() as stack:
+        watchers = [stack.enter_context(node.client()) for node in others * 3]
+        early, leased, held = watchers[:2], watchers[2:4], watchers[4:]
+        for watcher in early:
+            watcher.signin("watcher", watchlist=["bob"])
+            assert watcher.expect(told) == online
+        doomed.kill()
+        bob.websocket.abandon()
+        for watcher in leased:
+            watcher.signin("watcher", watchlist=["bob"])
+            assert watcher.expect(told) == online
+        with redis.client() as admin:
+            eventually(lambda: not admin.hexists("fizz:u:1001", "bob"))
+        for watcher in held:
+            watcher.signin("watcher", watchlist=["bob"])
+            assert watcher.expect(told) == online
+        for watcher in watchers:
+            assert watcher.expect(told) == offline
+        for watcher in watchers:
+            watcher.expect_nothing()
+
+
 def test_a_large_node_is_taken_over_whole(fizz: Start, redis: RedisServer) -> None:
     """More than one slice of everything that a node can hold."""
     cluster = Cluster(fizz, redis, 1)
@@ -138,6 +173,7 @@ def test_a_large_node_is_taken_over_whole(fizz: Start, redis: RedisServer) -> No
         eventually(lambda: admin.hkeys("fizz:nodes") != ["dead"] and not admin.exists("fizz:dead"))
         eventually(lambda: not admin.hexists("fizz:nodes", "dead"))
         eventually(lambda: not admin.exists("fizz:dead"), within=20)
-        left = set(admin.scan_iter("fizz:*", count=1000))
-        assert left <= {"fizz:nodes", "fizz:epoch", "fizz:n", "fizz:g", "fizz:log", "fizz:w:n"}
+        lasting = {"fizz:nodes", "fizz:epoch", "fizz:n", "fizz:g", "fizz:log", "fizz:w:n"}
+        # A moment longer: that its users were online.
+        eventually(lambda: set(admin.scan_iter("fizz:*", count=1000)) <= lasting)
     assert cluster.nodes[0].api().get("/connections").json == {"connections": 0}
