@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import math
 import os
 from functools import partial
 from typing import Any
@@ -327,6 +328,7 @@ class Server:
             others_serve: Other processes accept from the same socket.
         """
         self._leaving.stop(self.config.server.drain_seconds, others_serve=others_serve)
+        self._refusal_summary.sweep(math.inf)  # what has not been told yet
 
     def retire(self, heritage: Heritage) -> None:
         """Leave everything to the program that follows in this process. Yields."""

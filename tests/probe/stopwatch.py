@@ -1,7 +1,7 @@
 """Runs Fizz and measures how long each turn of its event loop holds up everybody.
 
-``python -m tests.probe.stopwatch start ...`` is ``python -m fizz_gevent start ...``. At each SIGUSR2
-it writes the longest turn since the last one, in milliseconds, to the file that
+``python -m tests.probe.stopwatch start ...`` is ``python -m fizz_gevent start ...``. At each
+SIGUSR2 it writes the longest turn since the last one, in milliseconds, to the file that
 ``STOPWATCH_FILE`` names. A turn is from where the loop has waited for its sockets to where it waits
 again, everything between included; in CPU time, for what else the machine does is not meant.
 """
