@@ -3,13 +3,56 @@
 import ipaddress
 from typing import Any
 
+import gevent
 from gevent import socket
+from gevent.lock import BoundedSemaphore
+
+_LOOKUPS_AT_ONCE = 6
+_Addresses = list[tuple[Any, Any, int, str, tuple[Any, ...]]]
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class AddressRefused(OSError):
     """A name leads to an address that webhooks may not be sent to."""
+
+
+class _Lookups:
+    """Asks for the addresses of names, each name once at a time and few at all.
+
+    Each question occupies a thread for as long as a name server is silent, which is longer than
+    anybody waits here; and there are ten threads, which Redis and other receivers need as well.
+    """
+
+    def __init__(self) -> None:
+        self._running: dict[tuple[str, int], gevent.Greenlet[..., _Addresses | OSError]] = {}
+        self._places = BoundedSemaphore(_LOOKUPS_AT_ONCE)
+
+    def addresses(self, host: str, port: int) -> _Addresses:
+        """What ``getaddrinfo`` says. Yields.
+
+        Raises:
+            OSError: The name has no address.
+        """
+        running = self._running.get((host, port))
+        if running is None:
+            running = self._running[host, port] = gevent.spawn(self._ask, host, port)
+        found = running.get()
+        if isinstance(found, OSError):
+            raise found
+        return found
+
+    def _ask(self, host: str, port: int) -> _Addresses | OSError:
+        try:
+            with self._places:
+                return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            return error
+        finally:
+            del self._running[host, port]
+
+
+_lookups = _Lookups()
 
 
 def connect(
@@ -29,7 +72,7 @@ def connect(
         AddressRefused: One of them is not.
         OSError: The name has no address, or nobody answers there.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    found = _lookups.addresses(host, port)
     if not allow_private:
         for *_, address in found:
             if not is_public(str(address[0])):

@@ -150,15 +150,23 @@ class _PublicTlsConnection(HTTPSConnection):
 
 
 def _connect(connection: HTTPConnection, *, allow_private: bool) -> Any:
-    """Connect to what the name stands for now; TLS checks the certificate for the name itself."""
+    """Connect to what the name stands for now; TLS checks the certificate for the name itself.
+
+    Raises:
+        NewConnectionError: As the library wants it: a plain reset it would pass over, and then
+            read from a connection that is none.
+    """
     seconds = connection.timeout
-    return addresses.connect(
-        connection.host.strip("[]"),
-        connection.port,
-        seconds=seconds if isinstance(seconds, (int, float)) else TRY_SECONDS,
-        allow_private=allow_private,
-        options=connection.socket_options or (),
-    )
+    try:
+        return addresses.connect(
+            connection.host.strip("[]"),
+            connection.port,
+            seconds=seconds if isinstance(seconds, (int, float)) else TRY_SECONDS,
+            allow_private=allow_private,
+            options=connection.socket_options or (),
+        )
+    except OSError as error:
+        raise urllib3.exceptions.NewConnectionError(connection, str(error)) from error
 
 
 class _AnyPool(HTTPConnectionPool):

@@ -47,7 +47,7 @@ class Rig:
 
     @contextlib.contextmanager
     def armed(self, point: str, how: str = "raise RuntimeError") -> Iterator[None]:
-        """Let a point fail; ``how`` is ``raise NAME``, ``errno NAME`` or ``hang``."""
+        """Let a point fail; ``how`` is ``raise NAME``, ``errno NAME`` or ``hang NAME``."""
         assert point in self._points, point
         file = self._folder / point.replace(":", ".")
         draft = self._folder / "draft"

@@ -45,7 +45,8 @@ def rig(folder: Path, point: str) -> None:
     """Have ``module:name`` or ``module:Class.name`` fail while the file of its name exists.
 
     The text of the file says how: ``raise NAME`` of an exception, ``errno NAME`` of an error of
-    the system, ``hang`` (the thread, until the file is gone).
+    the system, ``hang NAME`` (the thread, until the file is gone, where the first argument is this
+    one).
     """
     module_name, _, path = point.partition(":")
     module = importlib.import_module(module_name)
@@ -68,6 +69,8 @@ def _broken(original: Callable[..., Any], file: Path) -> Callable[..., Any]:
         try:
             how, _, what = file.read_text().partition(" ")
         except FileNotFoundError:
+            return original(*args, **kwargs)
+        if how == "hang" and args[0] not in (what, what.encode()):
             return original(*args, **kwargs)
         with hits.open("a") as note:
             note.write(".")

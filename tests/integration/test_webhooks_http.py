@@ -245,3 +245,16 @@ def test_what_a_receiver_never_takes_is_kept_and_sent_again_when_asked(receiver:
     (taken,) = receiver.taken
     assert json.loads(taken.body)["time_ms"] > json.loads(receiver.requests[0].body)["time_ms"]
     sender.drain(0)
+
+
+def test_a_reset_while_connecting_is_told_as_what_it_is(
+    client: PooledClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library passes over a plain reset, and then reads from a connection that is none."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise ConnectionResetError(104, "Connection reset by peer")
+
+    monkeypatch.setattr("fizz_gevent.webhooks.addresses.connect", refuse)
+    with pytest.raises(NotReached, match="Connection reset by peer"):
+        client.post("http://127.0.0.1:1/hook", b"{}", {}, allow_private=True)

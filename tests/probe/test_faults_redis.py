@@ -101,7 +101,7 @@ def loading(redis: RedisServer) -> Iterator[None]:
         thread.start()
 
         def is_loading() -> bool:
-            return admin.info("persistence")["loading"] == 1
+            return bool(admin.info("persistence")["loading"])
 
         eventually(is_loading)
         yield
