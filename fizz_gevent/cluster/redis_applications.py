@@ -29,6 +29,7 @@ class RedisApplications:
         prefix: Stands before every key.
 
     Attributes:
+        has_asked: Redis has answered once, if only that there is none yet.
         is_loaded: There was an application once, in this node's time or before, and all there are
             have been read. Until then nobody knows which applications do not exist.
         on_change: Called with all of them when they are read for the first time and whenever they
@@ -36,6 +37,7 @@ class RedisApplications:
     """
 
     def __init__(self, commands: Commands, prefix: str) -> None:
+        self.has_asked = False
         self.is_loaded = False
         self.on_change: Callable[[Documents], None] = lambda documents: None
         self._commands = commands
@@ -44,7 +46,6 @@ class RedisApplications:
         self._documents: Documents = {}
         self._noted = Event()
         self._following: gevent.Greenlet[..., None] | None = None
-        self._has_asked = False
         self._has_given_back = False
         self._complaint = ""
 
@@ -70,7 +71,7 @@ class RedisApplications:
                 self._complain(str(error))
             except Exception:
                 _log.exception("fault while applications were read")
-            self._noted.wait(_ASK_SECONDS if self._has_asked else _ASK_AT_FIRST_SECONDS)
+            self._noted.wait(_ASK_SECONDS if self.has_asked else _ASK_AT_FIRST_SECONDS)
             self._noted.clear()
 
     def _complain(self, why: str) -> None:
@@ -84,7 +85,7 @@ class RedisApplications:
         answer: Any = self._commands.script(
             "applications_read", str(self._version) if is_known else "?"
         )
-        self._has_asked = True
+        self.has_asked = True
         if answer is None:
             return
         version = Version.parse(answer[0].decode())

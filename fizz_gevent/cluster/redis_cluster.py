@@ -125,7 +125,7 @@ class RedisCluster:
 
     @property
     def _is_missing_something(self) -> bool:
-        needs_applications = self._follows_applications and not self.applications.is_loaded
+        needs_applications = self._follows_applications and not self.applications.has_asked
         return self.seconds_away > 0 or needs_applications
 
     @property

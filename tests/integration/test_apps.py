@@ -76,12 +76,12 @@ def test_what_the_commands_change_takes_effect_on_every_node_and_worker(
     fizz: Start, redis: RedisServer
 ) -> None:
     """Protocol: §4.3, 4001 and 4003."""
+    staying_app = App("1", "staying-key", "staying-secret")
+    put(redis, "live", staying_app)
     with two_workers() as how:
         pair = settings(redis, "live", workers=2, run_directory=how["server"]["run_directory"])
         two = fizz(**pair, environ=how["environ"])
         one = fizz(**settings(redis, "live"))
-        staying_app = App("1", "staying-key", "staying-secret")
-        put(redis, "live", staying_app)
         app = add(one, "--app-id=2", "max_channel_name_length=10", "allowed_origins=a.example,*")
         staying = [connected(node, staying_app) for node in (one, two, two)]
         clients = [connected(node, app) for node in (one, two, two, two)]
