@@ -32,6 +32,8 @@ from fizz_gevent.protocol.envelope import (
 _log = logging.getLogger(__name__)
 _MOST_AT_ONCE = 64
 _REPLAY_SLICE = 200
+_REPLAY_BYTES = 32768
+"""Far less than may wait for a client: nobody is to be closed for what comes at once."""
 _RETRY_SECONDS = 0.2
 _SETTLES_WITHIN = 1.0
 """Far above a round trip on a busy machine. Where it was not enough nobody waits again until Redis
@@ -320,6 +322,7 @@ class RedisBus:
                 _log.error(
                     "the link was down too long: up to %d events of other nodes are lost", missed
                 )
+            unread = 0
             for entry, fields in entries:
                 self._position = int(entry.partition(b"-")[0])
                 name = fields[1].decode()
@@ -327,6 +330,10 @@ class RedisBus:
                 is_for_all = self._listener.place_of(name) is None
                 if is_for_all or (start is not None and start < self._position):
                     self.received(name, fields[3])
+                    unread += len(fields[3])
+                if unread > _REPLAY_BYTES:
+                    self._wait_for_room()
+                    unread = 0
             self._wait_for_room()
         self._registry.refresh()
         self._inbox.refresh_users()

@@ -157,3 +157,28 @@ def test_past_the_bounds_losses_are_counted_and_said_and_order_stays(
             assert 0 < len(kept) < 1000
     finally:
         cluster.close()
+
+
+def test_what_a_client_missed_comes_no_faster_than_it_reads(
+    fizz: Start, redis: RedisServer
+) -> None:
+    """More in one piece of the log than may wait for one client: nobody is closed for that."""
+    server = {"max_outbox_size": 100_000}
+    cluster = Cluster(fizz, redis, 2, is_linked=True, server=server)
+    cluster.await_joined()
+    one, two = cluster.nodes
+    try:
+        with two.client() as client:
+            client.subscribe("orders")
+            cluster.links[1].cut()
+            for number in range(0, 100, 10):
+                batch = [
+                    {"channel": "orders", "name": "news", "data": f'"{each:05}{"x" * 10000}"'}
+                    for each in range(number, number + 10)
+                ]
+                assert one.api().post("/batch_events", {"batch": batch}).status == 200
+            cluster.links[1].resume()
+            assert [int(client.expect("news")[:5]) for _ in range(100)] == list(range(100))
+            client.expect_nothing()
+    finally:
+        cluster.close()
