@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from fizz_gevent.config import LoggingConfig
+from fizz_gevent.repeats import Repeats
 
 STREAM = "fizz_gevent.stream"
 """The logger of the stream: ``<`` received, ``>`` sent, ``=`` state."""
@@ -39,6 +40,7 @@ def setup(
     _is_debug = debug
     handler = _Handler(stream if stream is not None else sys.stderr)
     handler.setFormatter(JsonFormatter() if config.format == "json" else TextFormatter())
+    handler.addFilter(Repeats(STREAM))
     if worker is not None:
         handler.addFilter(_Marker(worker))
     root = logging.getLogger()
@@ -107,6 +109,9 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One line, whatever the message holds: clients shall not write lines of their own."""
         text = record.getMessage()
+        repeats = getattr(record, "repeats", None)
+        if repeats is not None:
+            text = f"{text} ({repeats})"
         if record.exc_info:
             text = f"{text}\n{self.formatException(record.exc_info)}"
         if record.name != STREAM:

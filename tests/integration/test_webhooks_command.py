@@ -37,9 +37,9 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
     server.kill()
 
 
-def hooks(receiver: Receiver, app: App) -> dict[str, object]:
+def hooks(receiver: Receiver, app: App, **settings: object) -> dict[str, object]:
     secret = receiver.url.replace("http://", "http://me:password@")
-    return app.settings(webhooks=[{"url": f"{secret}?token=abc"}])
+    return app.settings(webhooks=[{"url": f"{secret}?token=abc"}], **settings)
 
 
 def requests_waiting(server: FizzServer) -> int:
@@ -151,7 +151,8 @@ def test_who_is_unknown_and_who_does_not_run(fizz: Start, receiver: Receiver) ->
 @pytest.mark.long
 def test_what_one_process_gave_up_is_listed_and_sent_again(fizz: Start, receiver: Receiver) -> None:
     """Over the real time that a request is tried."""
-    server = fizz(apps=[hooks(receiver, App())], server={"workers": 1})
+    app = hooks(receiver, App(), ping_interval=1000)  # nobody answers pings here
+    server = fizz(apps=[app], server={"workers": 1})
     with server.client() as client:
         client.subscribe("orders")
         within = LAST_TRY_AT + 30

@@ -142,3 +142,51 @@ def test_a_long_frame_is_cut(log: logging.Logger) -> None:
     logs.StreamTap().sent("1.2", b"x" * 100_000)
     assert len(stream.getvalue()) < 5000
     assert stream.getvalue().endswith("... (100000 characters)\n")
+
+
+def at(log: logging.Logger, seconds: float, message: str, *arguments: object) -> None:
+    """Log a warning as of this moment."""
+    record = log.makeRecord(log.name, logging.WARNING, "", 0, message, arguments, None)
+    record.created = 1_000_000 + seconds
+    log.handle(record)
+
+
+def test_what_is_said_again_and_again_is_held_back_and_counted(log: logging.Logger) -> None:
+    stream = setup()
+    for number in range(100):
+        at(log, number / 10, "fault %d", number)
+        at(log, number / 10, "other")
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 40
+    assert [line for line in lines if "held back" in line] == lines[-2:]
+    assert lines[-2].endswith("warning fault 19 (more like this are held back for a minute)")
+    at(log, 59.9, "fault %d", 100)
+    assert len(stream.getvalue().splitlines()) == 40
+    at(log, 60, "fault %d", 101)
+    at(log, 61, "fault %d", 102)
+    first, second = stream.getvalue().splitlines()[40:]
+    assert first.endswith("warning fault 101 (81 more like this were held back)")
+    assert second.endswith("warning fault 102")
+
+
+def test_what_is_no_warning_is_never_held_back(log: logging.Logger) -> None:
+    stream = setup("debug")
+    for _ in range(100):
+        log.debug("refused")
+        logging.getLogger(logs.STREAM).info("< 1.1 {}")
+    assert len(stream.getvalue().splitlines()) == 200
+
+
+def test_words_without_number_do_not_fill_the_memory(
+    log: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fizz_gevent.repeats._MOST_KINDS", 10)
+    stream = setup(format="json")
+    for number in range(100):
+        at(log, 0, f"word {number}")
+    for _ in range(30):
+        at(log, 0, "word 99")
+    told = [json.loads(line).get("repeats") for line in stream.getvalue().splitlines()]
+    assert len(told) == 119
+    assert set(told[:-1]) == {None}
+    assert told[-1] == "more like this are held back for a minute"
