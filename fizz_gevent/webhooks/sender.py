@@ -200,6 +200,8 @@ class Sender:
     def _trouble(self, target: Target) -> "_Trouble":
         trouble = self._troubles.get(target)
         if trouble is None:
+            for other in [each for each in self._troubles if self._application_of(each[0]) is None]:
+                del self._troubles[other]
             trouble = self._troubles[target] = _Trouble()
         return trouble
 

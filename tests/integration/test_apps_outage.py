@@ -1,5 +1,6 @@
 """Applications that live in a Redis which is late, empties, goes back, or holds damage."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,10 +9,11 @@ import pytest
 from fizz_gevent.application_document import encode
 from tests.conftest import Start
 from tests.harness.eventually import eventually
+from tests.harness.fault_proxy import FaultProxy
 from tests.harness.redis_server import RedisServer
 from tests.harness.server import FizzServer
 from tests.harness.signing import App
-from tests.harness.stored_apps import own_redis, put, settings, store_of
+from tests.harness.stored_apps import own_redis, put, remove, settings, store_of
 
 pytestmark = pytest.mark.needs_redis
 
@@ -112,6 +114,32 @@ def test_a_redis_that_went_back_a_step_or_began_anew_loses_nothing(
         unheard = commands.pipeline().hdel("fizz:apps", "1003")
         unheard.set("fizz:apps:version", f"{history} {int(number) + 1} unheard").execute()
         eventually(lambda: node.api(THREE).get("/channels").status == 404)
+
+
+def test_a_node_that_was_cut_off_takes_up_what_has_changed_meanwhile(
+    fizz: Start, redis: RedisServer
+) -> None:
+    """Protocol: §4.2. While it cannot know better it denies no application."""
+    redis.start()
+    put(redis, "fizz", ONE, TWO)
+    with contextlib.closing(FaultProxy(("127.0.0.1", redis.port))) as link:
+        how = settings(redis, "fizz")
+        how["server"]["scaling"]["server"]["url"] = link.url
+        node = fizz(**how)
+        await_known(TWO, node)
+        clients = [node.client(app) for app in (ONE, TWO)]
+        link.cut()
+        eventually(lambda: refusal(node, THREE) == 4100, what="the node notices that it is alone")
+        remove(redis, "fizz", TWO)
+        put(redis, "fizz", THREE)
+        for client in clients:
+            client.ping()
+        link.resume()
+        await_known(THREE, node)
+        assert clients[1].expect_close() == (4001, "Application does not exist")
+        clients[0].ping()
+        clients[0].close()
+        node.stop()
 
 
 def test_a_damaged_entry_is_named_once_and_harms_no_other(fizz: Start, redis: RedisServer) -> None:

@@ -143,6 +143,18 @@ def test_the_applications_of_a_sample_do_not_count_where_the_named_file_has_anot
     assert "apps.apps[0]" not in out
 
 
+def test_origins_of_the_environment_do_not_reach_applications_in_redis(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIZZ_ALLOWED_ORIGINS", "a.example")
+    Path("fizz.yaml").write_text(
+        "servers: {fizz: {scaling: {enabled: true}}}\napps: {provider: redis}"
+    )
+    code, _, err = fizz(capsys, "check")
+    assert code == 0
+    assert err == ("fizz: warning: FIZZ_ALLOWED_ORIGINS has no effect on applications in Redis\n")
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "fizz.example"])
 @pytest.mark.parametrize("command", ["start", "check"])
 def test_the_development_credentials_stay_on_this_machine(
