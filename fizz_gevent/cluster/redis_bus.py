@@ -322,7 +322,7 @@ class RedisBus:
                 _log.error(
                     "the link was down too long: up to %d events of other nodes are lost", missed
                 )
-            unread = 0
+            unread, tries = 0, _ROOM_TRIES
             for entry, fields in entries:
                 self._position = int(entry.partition(b"-")[0])
                 name = fields[1].decode()
@@ -332,16 +332,19 @@ class RedisBus:
                     self.received(name, fields[3])
                     unread += len(fields[3])
                 if unread > _REPLAY_BYTES:
-                    self._wait_for_room()
+                    tries = self._wait_for_room(tries)
                     unread = 0
-            self._wait_for_room()
+            self._wait_for_room(tries)
         self._registry.refresh()
         self._inbox.refresh_users()
 
-    def _wait_for_room(self) -> None:
-        """Let clients read what was replayed, those that do; yields."""
+    def _wait_for_room(self, tries: int) -> int:
+        """Let clients read what was replayed, those that do; how often it may be tried yet.
+
+        Yields.
+        """
         gevent.sleep(0)
-        for _ in range(_ROOM_TRIES):
-            if not self._inbox.is_congested():
-                return
+        while tries and self._inbox.is_congested():
             gevent.sleep(_ROOM_SECONDS)
+            tries -= 1
+        return tries
