@@ -82,7 +82,7 @@ def test_every_refusal_is_counted_summed_up_and_shown(fizz: Start) -> None:
         "client Invalid channel name",
         "client Client event rejected due to rate limit",
         "client Client event 'client-a' on channel 'private-other' rejected",
-        "client Sign-in refused",
+        "client Invalid key in signin auth data",
         "client Invalid message format",
         "request 401",
         "request 400",
