@@ -34,37 +34,47 @@ def added(
     *,
     app_id: str | None,
     make_up: Callable[[], Credentials],
+    given: Document | None = None,
 ) -> Document:
-    """A new application with random credentials.
+    """A new application, with random credentials where none are given.
 
     Args:
         words: Settings, ``KEY=VALUE`` each.
-        app_id: None for a random one.
+        app_id: None for the given one, or else a random one.
+        given: Settings as a file has them.
 
     Raises:
         CommandError: There is one of this id.
         ConfigError: The id or a setting is not understood.
     """
+    given = given or {}
+    name = given.get("app_id") if app_id is None else app_id
     made_up, key, secret = make_up()
-    while app_id is None and made_up in documents:
+    while name is None and made_up in documents:
         made_up = make_up()[0]
-    if app_id is not None:
-        check_id(app_id)
-        if app_id in documents:
-            raise CommandError(f"there is an application {app_id}; fizz apps set changes it")
-    name = app_id or made_up
-    document = {"app_id": name, "key": key, "secret": secret}
+    if isinstance(name, str):  # anything else is complained of with the rest
+        check_id(name)
+        if name in documents:
+            raise CommandError(f"there is an application {name}; fizz apps set changes it")
+    name = made_up if name is None else name
+    document = {"key": key, "secret": secret, **given, "app_id": name}
     return _checked(documents, name, _with(document, words))
 
 
-def changed(documents: Documents, app_id: str, words: Sequence[str]) -> Document:
+def changed(
+    documents: Documents, app_id: str, words: Sequence[str], given: Document | None = None
+) -> Document:
     """An application with other settings; an empty value puts the default back.
+
+    Args:
+        given: Settings as a file has them.
 
     Raises:
         CommandError: There is none of this id.
         ConfigError: A setting is not understood.
     """
-    return _checked(documents, app_id, _with(_found(documents, app_id), words))
+    document = {**_found(documents, app_id), **(given or {})}
+    return _checked(documents, app_id, _with(document, words))
 
 
 def switched(documents: Documents, app_id: str, is_enabled: bool) -> Document:

@@ -1,7 +1,7 @@
 """The applications that this node serves: they come, change and go while it runs."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import gevent
 
@@ -20,6 +20,7 @@ _log = logging.getLogger(__name__)
 _CLEARED_AFTER = 2.0
 """Seconds in which what was on its way for an application that is gone has arrived."""
 _GIVEN_UP_AFTER = 120.0
+_MOST_NAMED = 20
 
 
 class Applications:
@@ -144,5 +145,10 @@ def _tell_changes(before: Iterable[Application], after: Iterable[Application]) -
         "changed": [app_id for app_id in new if app_id in old and new[app_id] != old[app_id]],
         "removed": [app_id for app_id in old if app_id not in new],
     }
-    told = [f"{word}: {', '.join(ids)}" for word, ids in words.items() if ids]
+    told = [f"{word}: {_listed(ids)}" for word, ids in words.items() if ids]
     _log.log(logging.WARNING if old else logging.INFO, "applications %s", "; ".join(told))
+
+
+def _listed(ids: Sequence[str]) -> str:
+    more = len(ids) - _MOST_NAMED
+    return ", ".join(ids[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,5 +1,6 @@
 """``fizz apps``: lists applications, and changes those that live in Redis."""
 
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass, replace
@@ -19,6 +20,7 @@ from fizz_gevent.cluster.redis_link import RedisLink
 from fizz_gevent.config import Config
 from fizz_gevent.errors import ConfigError
 from fizz_gevent.kind import Kind, flatten
+from fizz_gevent.node import described, from_json
 from fizz_gevent.provider import REDIS, refuse_without_redis
 
 Arguments = Mapping[str, Any]
@@ -74,6 +76,8 @@ def _store(config: Config) -> ApplicationStore:
 
 def _change(config: Config, arguments: Arguments) -> None:
     given, words = arguments["ID"], arguments["SETTING"]
+    typed = [word for word in words if word != "-"]
+    piped = _read_settings() if "-" in words else {}
     days = application_changes.read_days(arguments["--days"])
     document: Document = {"app_id": given}
 
@@ -83,10 +87,14 @@ def _change(config: Config, arguments: Arguments) -> None:
             return given, application_changes.without(documents, given)
         if arguments["add"]:
             document = application_changes.added(
-                documents, words, app_id=arguments["--app-id"], make_up=credentials.make_up
+                documents,
+                typed,
+                app_id=arguments["--app-id"],
+                make_up=credentials.make_up,
+                given=piped,
             )
         elif arguments["set"]:
-            document = application_changes.changed(documents, given, words)
+            document = application_changes.changed(documents, given, typed, piped)
         elif arguments["rotate"]:
             document = application_changes.rotated(
                 documents,
@@ -110,6 +118,17 @@ def _change(config: Config, arguments: Arguments) -> None:
         print_json(document)
     else:
         print_json(dict(_settings(read(given, encode(document)))))
+
+
+def _read_settings() -> Document:
+    """Settings from standard input: what no list of processes and no history of a shell shows."""
+    text = sys.stdin.read()
+    node = from_json(text, "standard input")
+    if not isinstance(node.value, dict):
+        message = f"expected a JSON object of settings, not {described(node.value)}"
+        raise ConfigError(message, where="standard input")
+    document: Document = json.loads(text)
+    return document
 
 
 def _outcome(arguments: Arguments) -> str:

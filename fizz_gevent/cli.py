@@ -45,7 +45,8 @@ Commands:
   webhooks  Count the webhooks that wait, or list with --failed those that were given
             up; retry has these sent again.
   apps      List applications; add, set, rotate, disable, enable or remove one of those
-            in Redis (provider: redis), while servers run. A SETTING is KEY=VALUE;
+            in Redis (provider: redis), while servers run. A SETTING is KEY=VALUE,
+            or - for JSON from standard input;
             rotate makes a new key and secret, beside which the old ones stay valid.
   bench     Measure the running server with some clients, for some seconds.
   version   Print the version.

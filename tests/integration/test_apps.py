@@ -31,8 +31,8 @@ def apps(server: FizzServer, *words: str) -> Outcome:
     return run_command(server, "apps", *words)
 
 
-def add(server: FizzServer, *words: str) -> App:
-    made = apps(server, "add", "--json", *words).json
+def add(server: FizzServer, *words: str, stdin: bytes) -> App:
+    made = run_command(server, "apps", "add", "--json", *words, stdin=stdin).json
     return App(made["app_id"], made["key"], made["secret"])
 
 
@@ -82,7 +82,8 @@ def test_what_the_commands_change_takes_effect_on_every_node_and_worker(
         pair = settings(redis, "live", workers=2, run_directory=how["server"]["run_directory"])
         two = fizz(**pair, environ=how["environ"])
         one = fizz(**settings(redis, "live"))
-        app = add(one, "--app-id=2", "max_channel_name_length=10", "allowed_origins=a.example,*")
+        app = add(one, "--app-id=2", "max_channel_name_length=10", "-", stdin=b'{"key": "piped"}')
+        assert app.key == "piped"
         staying = [connected(node, staying_app) for node in (one, two, two)]
         clients = [connected(node, app) for node in (one, two, two, two)]
         for client in clients:

@@ -64,6 +64,25 @@ def test_settings_are_single_values_lists_or_json() -> None:
     assert read("shop", encode(made)).allowed_origins == ("a.example", "*.b.example")
 
 
+def test_settings_may_be_given_as_a_file_has_them() -> None:
+    given = {"app_id": "shop", "key": "k", "secret": "s", "max_connections": 5}
+    made = added({}, ["max_connections=6"], app_id=None, make_up=Maker(), given=given)
+    assert made == {**given, "max_connections": 6}
+    assert added({}, [], app_id="b", make_up=Maker(), given={"cache_ttl": 60}) == {
+        "app_id": "b",
+        "key": "key-1",
+        "secret": "secret-1",
+        "cache_ttl": 60,
+    }
+    assert changed(stored(document()), "1", [], {"secret": "new"}) == document() | {"secret": "new"}
+    with pytest.raises(ConfigError, match="app_id: expected '1'"):
+        changed(stored(document()), "1", [], {"app_id": "2"})
+    with pytest.raises(ConfigError, match="app_id: quote this value"):
+        added({}, [], app_id=None, make_up=Maker(), given={"app_id": 5})
+    with pytest.raises(ConfigError, match="unknown key 'sekret'"):
+        added({}, [], app_id="b", make_up=Maker(), given={"sekret": "s"})
+
+
 def test_an_empty_value_puts_the_default_back() -> None:
     documents = stored(document(max_connections=5, cache_ttl=60))
     made = changed(documents, "1", ["max_connections=", "cache_ttl=30", "previous="])
