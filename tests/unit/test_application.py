@@ -1,9 +1,12 @@
 """An application: its credentials over time, and the pages that may connect to it."""
 
+import re
 from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fizz_gevent.application import Application, PreviousCredentials, Webhook
 
@@ -60,6 +63,23 @@ def test_a_page_of_an_allowed_host_may_connect(entry: str, origin: str) -> None:
 def test_a_page_of_another_host_may_not(entry: str, origin: str) -> None:
     """Protocol: §1.3, origin rule."""
     assert not app(entry).allows_origin(origin)
+
+
+@settings(deadline=None, database=None)
+@given(st.text("ab*", min_size=1, max_size=6), st.text("ab", min_size=1, max_size=8))
+def test_a_star_stands_for_any_characters(entry: str, host: str) -> None:
+    """Protocol: §1.3, origin rule."""
+    meant = re.fullmatch(".*".join(map(re.escape, entry.split("*"))), host) is not None
+    assert app(entry).allows_origin(f"https://{host}") == meant
+
+
+def test_many_stars_and_a_long_host_take_no_longer_than_others() -> None:
+    """An expression would try for longer than any test waits."""
+    hosts = ["a" * 15_000 + "b", "ab" * 7_000]
+    for host in hosts:
+        assert not app("*a" * 20 + "*.test", "*".join("ab" * 9) + "c").allows_origin(
+            f"http://{host}"
+        )
 
 
 @pytest.mark.parametrize("origin", [None, "", "null", "https://", "https://[::1", "http://:80"])

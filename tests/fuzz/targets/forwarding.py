@@ -14,7 +14,7 @@ MAX_SIZE = 400
 DICTIONARY = (b"10.0.0.1", b"203.0.113.9", b"::ffff:10.0.0.1", b"fe80::1%x", b",", b"https", b"://")
 _PROXIES = Proxies([ip_network("10.0.0.0/8"), ip_network("fd00::/8")])
 _PEERS = ("", "10.1.2.3", "192.0.2.1", "fd00::1", "::ffff:10.0.0.9", "2001:db8::1", "fe80::1%eth0")
-_PAGES = Application("1001", "key", "secret", allowed_origins=("example.com", "*.example.org"))
+_PAGES = Application("1001", "key", "secret", allowed_origins=("example.com", "*-*-*.example.org"))
 
 
 def seeds() -> Iterator[bytes]:
@@ -22,7 +22,12 @@ def seeds() -> Iterator[bytes]:
     for peer in range(len(_PEERS)):
         for hops in (b"203.0.113.9", b"1.2.3.4, 10.0.0.2", b"fd00::5,::1", b"unknown", b""):
             yield bytes((peer, len(hops))) + hops + bytes((5,)) + b"https"
-    for origin in (b"https://example.com", b"https://a.example.org:8443", b"null", b"http://[::1]"):
+    for origin in (
+        b"https://example.com",
+        b"https://a-b-c.example.org:8443",
+        b"null",
+        b"http://[::1]",
+    ):
         yield b"\x00\x00\x00" + origin
 
 

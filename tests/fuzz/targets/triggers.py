@@ -33,6 +33,8 @@ def seeds() -> Iterator[bytes]:
     one = b'{"name":"n","channel":"a","data":{"a":[1,"\xc3\xa9"]}}'
     for body in (good, one, *files_below("triggers/400", "triggers/413")):
         yield b"\x00" + body[:MAX_SIZE]
+    for size in (50, 51):  # as long in characters, and too long in bytes
+        yield b'\x00{"name":"n","channel":"a","data":"%b"}' % ("é" * size).encode()
     yield b'\x01{"batch":[%b,%b]}' % (one, one)
 
 

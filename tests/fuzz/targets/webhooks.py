@@ -65,7 +65,8 @@ def _event(source: Source) -> webhooks.WebhookEvent:
             return webhooks.membership(channel, source.text(20), bool(source.whole(0, 1)))
         case 2:
             user_id = source.text(8) if source.whole(0, 1) else None
-            return webhooks.client_event(channel, source.text(20), source.text(), "1.2", user_id)
+            data = source.text() * source.choice((1, 1, 1, 1, 1, 1, 1, 400))
+            return webhooks.client_event(channel, source.text(20), data, "1.2", user_id)
         case 3:
             return webhooks.cache_miss(channel)
         case _:
