@@ -2,9 +2,11 @@
 
 import hashlib
 import logging
+import secrets
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import resources
-from typing import Any
+from typing import Any, Protocol
 
 import gevent
 from gevent.event import AsyncResult, Event
@@ -20,6 +22,18 @@ _REFUSALS = ("BUSY ", "MASTERDOWN ", "MISCONF ", "NOREPLICAS ")
 """How answers begin that the library has no exceptions for."""
 
 Arguments = Sequence[bytes | str | int | float]
+Answered = Callable[[Any], None]
+"""Gets the answer to a command, or a ClusterUnavailable. Never yields."""
+
+
+class Source(Protocol):
+    """Somebody whose command is put together only when it leaves, of all that has gathered."""
+
+    def command(self) -> Arguments | None:
+        """What to ask now; None for nothing."""
+
+    def answered(self, answer: Any) -> None:
+        """Get the answer, or a ClusterUnavailable. Never yields."""
 
 
 class Scripts:
@@ -59,15 +73,17 @@ class Commands:
     Attributes:
         is_up: There is a connection, and nothing has failed on it yet.
         on_lost: Called once when it fails, by the greenlet that notices.
+        source: Is asked for a command whenever others leave, and after ``wake``.
     """
 
     def __init__(self, link: RedisLink) -> None:
         self.is_up = False
         self.on_lost: Callable[[BaseException], None] = lambda error: None
+        self.source: Source | None = None
         self._link = link
         self._scripts = Scripts()
         self._connection: ConnectionInterface | None = None
-        self._waiting: list[tuple[Arguments, AsyncResult[Any]]] = []
+        self._waiting: list[tuple[Arguments, Answered]] = []
         self._asked = Event()
         gevent.spawn(self._work)
 
@@ -93,8 +109,8 @@ class Commands:
         if connection is not None:
             connection.disconnect()
         waiting, self._waiting = self._waiting, []
-        for _, result in waiting:
-            result.set_exception(ClusterUnavailable("the connection to Redis is lost"))
+        for _, answered in waiting:
+            answered(ClusterUnavailable("the connection to Redis is lost"))
 
     def script(self, name: str, *arguments: bytes | str | int | float) -> Any:
         """Run a script and wait for its answer.
@@ -116,22 +132,36 @@ class Commands:
         """Ask for a command to be run, in the order of asking. Never yields."""
         result: AsyncResult[Any] = AsyncResult()
         if self.is_up:
-            self._waiting.append((command, result))
+            self._waiting.append((command, partial(_hand_over, result)))
             self._asked.set()
         else:
             result.set_exception(ClusterUnavailable("Redis is away"))
         return result
 
+    def script_command(self, name: str, arguments: Arguments) -> Arguments:
+        """The command that runs a script, for a ``Source``."""
+        return self._scripts.command(name, (self._link.prefix, *arguments))
+
+    def wake(self) -> None:
+        """Ask the source for its command now, or as soon as an answer has come. Never yields."""
+        self._asked.set()
+
     def _work(self) -> None:
         while True:
             self._asked.wait()
             self._asked.clear()
-            while self._waiting:
-                batch = self._waiting[:_MOST_AT_ONCE]
-                del self._waiting[:_MOST_AT_ONCE]
+            while batch := self._next():
                 self._carry(batch)
 
-    def _carry(self, batch: list[tuple[Arguments, "AsyncResult[Any]"]]) -> None:
+    def _next(self) -> list[tuple[Arguments, Answered]]:
+        batch = self._waiting[:_MOST_AT_ONCE]
+        del self._waiting[:_MOST_AT_ONCE]
+        source = self.source
+        if source is not None and self.is_up and (command := source.command()) is not None:
+            batch.append((command, source.answered))
+        return batch
+
+    def _carry(self, batch: list[tuple[Arguments, Answered]]) -> None:
         connection = self._connection
         answers: list[Any] = []
         failure: BaseException | None = None
@@ -140,15 +170,14 @@ class Commands:
                 answers = _converse(connection, [command for command, _ in batch])
             except LOST as error:
                 failure = error
-        for (_, result), answer in zip(batch, answers, strict=False):
+        for (_, answered), answer in zip(batch, answers, strict=False):
             if isinstance(answer, ResponseError):
-                result.set_exception(ClusterUnavailable(str(answer)))
                 if failure is None and _is_refusal(answer):
                     failure = answer
-            else:
-                result.set(answer)
-        for _, result in batch[len(answers) :]:
-            result.set_exception(ClusterUnavailable("the connection to Redis is lost"))
+                answer = ClusterUnavailable(str(answer))
+            _tell(answered, answer)
+        for _, answered in batch[len(answers) :]:
+            _tell(answered, ClusterUnavailable("the connection to Redis is lost"))
         if failure is not None and connection is self._connection:
             self.disconnect()
             self.on_lost(failure)
@@ -163,6 +192,21 @@ def _is_refusal(error: ResponseError) -> bool:
     return isinstance(error, (NoScriptError, ReadOnlyError, OutOfMemoryError)) or str(
         error
     ).startswith(_REFUSALS)
+
+
+def _tell(answered: Answered, answer: Any) -> None:
+    """A fault of one who asked is not to be the others' loss."""
+    try:
+        answered(answer)
+    except Exception:
+        _log.exception("fault %s over an answer of Redis", secrets.token_hex(4))
+
+
+def _hand_over(result: "AsyncResult[Any]", answer: Any) -> None:
+    if isinstance(answer, ClusterUnavailable):
+        result.set_exception(answer)
+    else:
+        result.set(answer)
 
 
 def _converse(connection: ConnectionInterface, commands: Sequence[Arguments]) -> list[Any]:
