@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from fizz_gevent import open_files, schema
 from fizz_gevent.application import Application
@@ -61,6 +62,11 @@ def shown(value: object, kind: Kind = _NO_KIND) -> str:
             return "true" if value else "false"
         case str() if isinstance(kind, Scalar) and kind.is_secret:
             return _MASK
+        case str() if "://" in value:  # of a webhook, with a password or a token perhaps
+            parts = urlsplit(value)
+            host = parts.netloc.rpartition("@")[2]
+            where = host if host == parts.netloc else f"{_MASK}@{host}"
+            return f"{parts.scheme}://{where}{parts.path}{f'?{_MASK}' if parts.query else ''}"
         case str():
             return value or '""'
         case datetime():

@@ -64,7 +64,7 @@ class Child:
                 self._process = subprocess.Popen(
                     # the same interpreter with the same options and words as this process
                     command(),
-                    env={**os.environ, VARIABLE: str(theirs.fileno())},
+                    env={**_environ(), VARIABLE: str(theirs.fileno())},
                     stdin=subprocess.DEVNULL,
                     pass_fds=(theirs.fileno(), *files),
                     preexec_fn=_be_deaf,
@@ -167,3 +167,11 @@ def _be_deaf() -> None:
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+def _environ() -> dict[str, str]:
+    """The environment without settings: a worker is handed the whole configuration, and what is
+    secret in these would stand where more may read it than has to.
+    """
+    settings = ("FIZZ_", "REDIS_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(settings)}

@@ -267,7 +267,10 @@ def _run_directory(environ: Mapping[str, str]) -> str:
     for path in candidates:
         if path and os.path.isdir(path) and os.access(path, os.W_OK | os.X_OK):
             return path
-    return environ.get("TMPDIR") or tempfile.gettempdir()
+    try:
+        return environ.get("TMPDIR") or tempfile.gettempdir()
+    except FileNotFoundError:  # nothing can be written here, which the server does without
+        return "/tmp"
 
 
 def _locate_certificate(server: ServerConfig, environ: Mapping[str, str]) -> TlsConfig | None:

@@ -57,7 +57,9 @@ def places(config: Config, environ: Mapping[str, str]) -> list[Place]:
     directories = [server.run_directory]
     if f"servers.{config.name}.run_directory" not in config.origins:
         directories += ["/run/fizz", environ.get("XDG_RUNTIME_DIR"), environ.get("TMPDIR")]
-        directories += [tempfile.gettempdir(), "/tmp"]
+        with contextlib.suppress(FileNotFoundError):  # nothing can be written here
+            directories.append(tempfile.gettempdir())
+        directories.append("/tmp")
     return [Place(Path(path).absolute(), name) for path in dict.fromkeys(filter(None, directories))]
 
 

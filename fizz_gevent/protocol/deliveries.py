@@ -115,11 +115,16 @@ class Failed:
     failed_ms: int
 
 
+def public_url(url: str) -> str:
+    """An address without what may be secret in it: name, password, query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
 def shown_url(target: str) -> str:
-    """The address of a webhook without what may be secret in it: password, query.
+    """The address of a webhook, as far as anybody may see it.
 
     Args:
         target: As ``target_of`` names it.
     """
-    parts = urlsplit(target.partition(" ")[2])
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return target.partition(" ")[2]

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from fizz_gevent.application import Application, Webhook
-from fizz_gevent.protocol.deliveries import Delivery
+from fizz_gevent.protocol.deliveries import Delivery, public_url
 from fizz_gevent.protocol.signatures import sign_webhook
 
 MOST_EVENTS_PER_REQUEST = 100
@@ -85,9 +85,13 @@ def body(time_ms: int, payloads: Iterable[bytes]) -> bytes:
 
 
 def target_of(application: Application, index: int) -> str:
-    """Names one webhook of an application, also after others were added or changed."""
-    url = application.webhooks[index].url
-    same = sum(webhook.url == url for webhook in application.webhooks[:index])
+    """Names one webhook of an application, also after others were added or changed.
+
+    What may be secret in its address is no part of the name, which Redis and operators see.
+    """
+    url = public_url(application.webhooks[index].url)
+    before = application.webhooks[:index]
+    same = sum(public_url(webhook.url) == url for webhook in before)
     return f"{same} {url}"
 
 
