@@ -24,6 +24,7 @@ from fizz_gevent.service.samples import Sampler
 from fizz_gevent.service.session import Sessions
 from fizz_gevent.stream_taps import StreamTaps, log_tap
 from fizz_gevent.transport.listener import Listener
+from fizz_gevent.transport.places import group_of
 
 
 class ConsoleRoom:
@@ -67,7 +68,8 @@ class ConsoleRoom:
 
         def address_of(environ: Mapping[str, object]) -> str:
             headers = {name: str(value) for name, value in environ.items()}
-            return listener.proxies.client_address(headers.get("REMOTE_ADDR", ""), headers)
+            peer = headers.get("REMOTE_ADDR", "")
+            return group_of(listener.proxies.client_address(peer, headers))
 
         def is_secure(environ: Mapping[str, object]) -> bool:
             if listener.tls is not None:
@@ -94,7 +96,7 @@ class ConsoleRoom:
         )
         application.register_blueprint(
             create_blueprint(
-                Guard(server.console, keys.session, clock, address_of),
+                Guard(server.console, keys.session, clock, address_of, listener.note_refusal),
                 keys,
                 Operators(tables, publisher),
                 directory,

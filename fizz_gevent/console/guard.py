@@ -36,6 +36,8 @@ class Guard:
     Args:
         session_key: Signs cookies; the same on all workers and nodes.
         address_of: Who asks, by the word of trusted proxies.
+        note_refusal: Told of each password that was wrong, or came too soon: as what it counts, and
+            from where it came.
     """
 
     def __init__(
@@ -44,11 +46,13 @@ class Guard:
         session_key: bytes,
         clock: Clock,
         address_of: Callable[[Mapping[str, object]], str],
+        note_refusal: Callable[[str, str], None] = lambda reason, address: None,
     ) -> None:
         self._config = config
         self._session_key = session_key
         self._clock = clock
         self._address_of = address_of
+        self._note_refusal = note_refusal
         self._attempts = Attempts()
 
     @property
@@ -115,6 +119,7 @@ class Guard:
         now = self._clock.monotonic()
         wait = self._attempts.seconds_to_wait(address, now)
         if wait > 0:
+            self._note_refusal("console_too_often", address)
             raise ApiError(
                 429,
                 "Too many wrong passwords, try again after Retry-After seconds",
@@ -124,6 +129,7 @@ class Guard:
         is_password = _equal(password, self._config.password or secrets.token_hex())
         if not (is_user and is_password):
             self._attempts.note_failure(address, now)
+            self._note_refusal("console_password", address)
             raise NotLoggedIn(401, "Wrong user or password")
         self._attempts.forgive(address)
 
