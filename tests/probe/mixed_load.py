@@ -181,7 +181,7 @@ class _Place:
         api.trigger(f"#server-to-user-user-{number}", "hello", "{}")
         self._other.trigger(f"orders-{number}", "news", "{}")
         if number % 10 == 0:
-            api.post(f"/users/user-{number}/terminate_connections", {})
+            api.post(f"/users/user-{number % 100}/terminate_connections", {})
 
     def _ask(self, number: int) -> None:
         api = self._api
