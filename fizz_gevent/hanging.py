@@ -42,7 +42,7 @@ class Hanging:
         hanging = []
         seen: dict[int, tuple[int, int]] = {}
         for pid, beat in beats.items():
-            last, count = self._seen.get(pid, (beat, 0))
+            last, count = self._seen.get(pid, (0, 0))
             count = count + 1 if beat and beat == last and not self._is_stopped(pid) else 0
             seen[pid] = beat, count
             if count == int(self.LIMIT / self.LOOK_SECONDS):

@@ -15,6 +15,7 @@ from collections.abc import Iterator, MutableMapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import NoReturn
 
+import gevent
 from gevent import socket as gevent_socket
 
 from fizz_gevent.errors import ConfigError, StartError
@@ -24,6 +25,9 @@ VARIABLE = "_FIZZ_HERITAGE"
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 """Those that end a program which does not know better yet; they wait until it does."""
+
+_DEALS_WITH_SIGNALS_SECONDS = 0.01
+"""For the loop to notice them, and for their handlers to run."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -120,6 +124,8 @@ class Heritage:
     def hand_down(self) -> NoReturn:
         """Become the program that these words start now. Never yields.
 
+        Signals have to be held by then: that program would not hear what this one was told.
+
         Raises:
             StartError: There is no such program any more; everything is as it was before.
         """
@@ -133,7 +139,6 @@ class Heritage:
             for number in (file.fileno(), *self.files()):
                 os.set_inheritable(number, True)
                 stack.callback(os.set_inheritable, number, False)
-            signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
             stack.callback(hear_signals)
             environ = {**os.environ, VARIABLE: str(file.fileno())}
             try:
@@ -145,6 +150,12 @@ class Heritage:
 def command() -> list[str]:
     """The words that started this process, with the interpreter that they led to."""
     return [sys.executable, *sys.orig_argv[1:]]
+
+
+def hold_signals() -> None:
+    """Leave what comes from now on to the program to come, and deal with what has come. Yields."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    gevent.sleep(_DEALS_WITH_SIGNALS_SECONDS)
 
 
 def hear_signals() -> None:

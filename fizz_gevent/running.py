@@ -12,7 +12,7 @@ from fizz_gevent import control_room, metrics_listener
 from fizz_gevent.banner import banner
 from fizz_gevent.config import Config
 from fizz_gevent.elders import GRACE_SECONDS, Elders, adopted_redis
-from fizz_gevent.heritage import Heritage, hear_signals
+from fizz_gevent.heritage import Heritage, hear_signals, hold_signals
 from fizz_gevent.logs import announce
 from fizz_gevent.metrics_listener import FiguresTeller, of_this_process
 from fizz_gevent.open_files import Capacity
@@ -91,15 +91,17 @@ def run(
             _log.warning(notice)
         woken.wait()
         if room is not None and operations.attempt is not None:
-            following = operations.heritage()
-            following.is_debug = server.is_showing_stream
-            room.hand_down(following)
-            elders.hand_down(following)
-            if metrics is not None:
-                metrics.hand_down(following)
-            server.retire(following)
+            hold_signals()
             if not asked.is_set():
+                following = operations.heritage()
+                following.is_debug = server.is_showing_stream
+                room.hand_down(following)
+                elders.hand_down(following)
+                if metrics is not None:
+                    metrics.hand_down(following)
+                server.retire(following)
                 following.hand_down()
+            hear_signals()
         forget(config.server.host)  # now: at the end the name may be another server's
         _log.info("stopping: clients are sent away")
 

@@ -2,6 +2,7 @@
 them where a start is only rehearsed.
 """
 
+import faulthandler
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -72,6 +73,7 @@ def run(arguments: Mapping[str, object]) -> int:
 def _work(worker: Worker) -> int:
     from fizz_gevent import running
 
+    faulthandler.enable()  # a worker that hangs is ended so that it shows where
     logs.setup(worker.config.logging, debug=worker.debug, worker=worker.index)
     try:
         return running.run_worker(worker)

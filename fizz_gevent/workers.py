@@ -26,7 +26,7 @@ from fizz_gevent.control import Answers
 from fizz_gevent.crew import Crew
 from fizz_gevent.elders import GRACE_SECONDS, Elders, adopted_redis
 from fizz_gevent.errors import CommandError, ConfigError, StartError
-from fizz_gevent.heritage import Heritage, hear_signals
+from fizz_gevent.heritage import Heritage, hear_signals, hold_signals
 from fizz_gevent.logs import announce
 from fizz_gevent.metrics.meeting_place import make_folder
 from fizz_gevent.metrics_listener import of_workers
@@ -90,10 +90,7 @@ class Parent:
         self._heritage = heritage
         self._asked, self._hurried, self._woken = Event(), Event(), Event()
         self._crew: Crew | None = None
-        self._redis = adopted_redis(heritage, server.run_directory)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            gevent.signal_handler(number, self._ask_to_stop)
-        gevent.signal_handler(signal.SIGUSR1, self._show_stream)
+        self._redis: PrivateRedis | None = None
         if heritage is None:
             listener = listen(server.host, server.port)
         else:
@@ -102,6 +99,22 @@ class Parent:
         self._leaving = stack.enter_context(contextlib.ExitStack())
         self._leaving.callback(forget, server.host)
         self._address = listener.getsockname()
+        self._operations = Operations(
+            config,
+            self._address,
+            load=load,
+            use=self._reload,
+            status=self._status,
+            on_restart=self._woken.set,
+            is_taking_over=heritage is not None,
+        )
+        for number in (signal.SIGTERM, signal.SIGINT):
+            gevent.signal_handler(number, self._ask_to_stop)
+        gevent.signal_handler(signal.SIGUSR1, self._show_stream)
+        gevent.signal_handler(signal.SIGHUP, self._operations.reload)
+        if heritage is not None:
+            hear_signals()
+        self._redis = adopted_redis(heritage, server.run_directory)
         self._metrics_folder = self._find_metrics_folder(stack)
         self._metrics = metrics_listener.opened(
             server.metrics, of_workers(self._metrics_folder or Path()), heritage
@@ -119,19 +132,7 @@ class Parent:
         stack.callback(self._end_crew)
         answers = Answers()
         answers.otherwise = self._ask_a_worker
-        self._operations = Operations(
-            config,
-            self._address,
-            load=load,
-            use=self._reload,
-            status=self._status,
-            on_restart=self._woken.set,
-            is_taking_over=heritage is not None,
-        )
         self._operations.answer(answers)
-        gevent.signal_handler(signal.SIGHUP, self._operations.reload)
-        if heritage is not None:
-            hear_signals()
         self._room = stack.enter_context(
             control_room.opened(config, self._address, answers, heritage)
         )
@@ -290,8 +291,12 @@ class Parent:
         }
 
     def _hand_down_if_asked(self) -> None:
-        """Become the new program, where a restart was accepted. Never yields."""
+        """Become the new program, where a restart was accepted. Yields."""
         if self._operations.attempt is None or self._asked.is_set() or self._room is None:
+            return
+        hold_signals()
+        if self._asked.is_set():
+            hear_signals()
             return
         following = self._operations.heritage()
         following.is_debug = self._debug

@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import Start
 from tests.harness import processes
 from tests.harness.eventually import eventually
-from tests.harness.server import FizzServer
+from tests.harness.server import ROOT, FizzServer
 from tests.harness.websocket import Disconnected
 from tests.harness.workers import (
     Settings,
@@ -27,6 +27,7 @@ from tests.harness.workers import (
 
 pytestmark = pytest.mark.needs_redis
 ENDS_WITHIN = 15.0
+HANGS_WITHIN = 90.0
 
 
 @pytest.fixture(autouse=True)
@@ -214,3 +215,32 @@ def test_what_killed_servers_left_behind_is_removed(fizz: Start, settings: Setti
         assert not old.exists()
         assert young.exists()
         assert used.exists()
+
+
+@pytest.mark.long
+def test_a_worker_that_hangs_for_long_is_replaced_and_one_that_is_stopped_is_not(
+    fizz: Start, settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, signal, time\n"
+        "def hang(number, frame):\n"
+        "    while True:\n"
+        "        pass\n"
+        "if '_FIZZ_WORKER' in os.environ:\n"
+        "    signal.signal(signal.SIGUSR2, hang)\n"
+    )
+    settings["environ"]["PYTHONPATH"] = f"{tmp_path}:{ROOT}"
+    server = fizz(**settings)
+    hung, stopped = workers_of(server)
+    processes.kill(stopped, signal.SIGSTOP)
+    processes.kill(hung, signal.SIGUSR2)
+    try:
+        eventually(lambda: gone(hung), within=HANGS_WITHIN, what="the one that hangs is gone")
+        assert f"worker process {hung} has not moved for 30 s" in server.stderr
+        assert "in hang" in server.stderr  # where it was
+        eventually(lambda: len(workers_of(server)) == 2, what="another worker")
+        assert stopped in workers_of(server)
+        with server.client() as client:
+            client.ping()
+    finally:
+        processes.kill(stopped, signal.SIGCONT)
