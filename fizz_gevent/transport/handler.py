@@ -158,8 +158,9 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
             BadRequest: 408, in the middle of a request that took too long.
         """
         data = self.stream.recv(_RECEIVE_BYTES)
-        if not data and self._is_expired:
+        if self._is_expired:  # there may be data, as the peer can still send
             raise BadRequest("408 Request Timeout", "the request took too long to arrive")
+        self.server.unfinished.add(self, len(data))
         return data
 
     def _read_head(self) -> bytes | None:
@@ -204,7 +205,10 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
         if request.expects_continue and not self._buffer and (length is None or length <= limit):
             self.stream.sendall(_CONTINUE)
         reader = BodyReader(self._buffer, self._receive, limit, self.stream.breathe)
-        body = reader.read(length)
+        try:
+            body = reader.read(length)
+        finally:
+            self.server.unfinished.remove(self)
         self._buffer = reader.rest
         return body
 

@@ -27,6 +27,7 @@ from fizz_gevent.transport.offenders import Offenders
 from fizz_gevent.transport.places import Place, Places, group_of
 from fizz_gevent.transport.proxies import Proxies
 from fizz_gevent.transport.stream import Stream
+from fizz_gevent.transport.unfinished import Unfinished
 from fizz_gevent.transport.visitor import Visitor
 from fizz_gevent.transport.websocket import WebSocket, Wiring
 
@@ -63,6 +64,7 @@ class Listener(WSGIServer):
         places: What is open from where.
         refusals: How many clients could not connect, by reason.
         offenders: From where those came.
+        unfinished: Bodies of requests that are on their way.
         answers: How many HTTP requests were answered, by route and status.
         answer_seconds: From a request that has come to its answer that is sent.
         visitors: Files of connections that were accepted by another program, served from
@@ -70,6 +72,8 @@ class Listener(WSGIServer):
     """
 
     handler_class = Handler
+    max_accept = 8
+    """In one turn; gevent's hundred would keep everybody waiting for five milliseconds."""
 
     def __init__(
         self,
@@ -97,6 +101,7 @@ class Listener(WSGIServer):
         self.open_websockets = 0
         self.refusals: dict[str, int] = {}
         self.offenders = Offenders()
+        self.unfinished = Unfinished()
         self.answers: dict[tuple[str, str], int] = {}
         self.answer_seconds = Histogram(SECONDS)
         self.visitors: list[int] = []

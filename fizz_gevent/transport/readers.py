@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _IDLE_KEPT = 64
-_SLICE_SECONDS = 0.0005
+_SLICE_SECONDS = 0.0002
 """So much of a turn of the loop is for clients that send more than others, all of them together."""
 _FLOOD_TURNS = 32
 """At sixteen frames a turn, more than anybody has to say at once."""
