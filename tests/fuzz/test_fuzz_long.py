@@ -40,8 +40,8 @@ def test_nothing_falls_over_hangs_or_leaks(tmp_path: Path) -> None:
         for process in running.values():
             process.kill()
     for name in CHOSEN:
-        log = (tmp_path / f"{name}.log").read_text(errors="replace")
-        assert codes[name] == 0, f"{name}\n{log[-3000:]}"
+        said = (tmp_path / f"{name}.log").read_text(errors="replace")
+        assert codes[name] == 0, f"{name}\n{said[-3000:]}"
         report = json.loads((tmp_path / f"{name}.json").read_text())
         print(name, report)
         assert report["runs"] > 0

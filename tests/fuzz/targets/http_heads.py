@@ -74,9 +74,9 @@ def _expect_lines(request: RequestHead, lines: list[bytes]) -> None:
     else:
         assert request.content_length == (int(lengths[0]) if lengths else 0)
         assert not lengths or set(lengths[0]) <= set(b"0123456789")
-    for name, value in request.headers.items():
-        assert name in ("CONTENT_TYPE", "CONTENT_LENGTH") or name.startswith("HTTP_")
-        assert not set(value) & set("\r\n\0")
+    for field, text in request.headers.items():
+        assert field in ("CONTENT_TYPE", "CONTENT_LENGTH") or field.startswith("HTTP_")
+        assert not set(text) & set("\r\n\0")
     options = {
         word.strip() for word in b",".join(fields.get(b"connection", [])).lower().split(b",")
     }

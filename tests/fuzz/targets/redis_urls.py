@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from fizz_gevent.cluster.redis_link import RedisLink
 from fizz_gevent.config import RedisConfig, ScalingConfig
 from fizz_gevent.errors import ConfigError
+from fizz_gevent.kind import flatten
 from fizz_gevent.node import Node
 from fizz_gevent.schema import SERVER
 from tests.fuzz.targets.configuration import expect_one_line
 
 MAX_SIZE = 300
+_URL = flatten(SERVER)["scaling.server.url"]
 _HAS_PASSWORD = re.compile(r"://[^/?#]*:hunter2.*s3cr3t@", re.DOTALL)
 """Somebody meant that as a password, whatever it really is now."""
 DICTIONARY = (
@@ -44,9 +46,8 @@ def seeds() -> Iterator[bytes]:
 def run(data: bytes) -> None:
     """Check an address as the configuration does, then make a link of it."""
     url = data.decode(errors="replace")
-    kind = SERVER["scaling"]["server"]["url"]  # type: ignore[index]
     try:
-        kind.read(Node(url, "fizz.yaml:1", url), "servers.fizz.scaling.server.url")
+        _URL.read(Node(url, "fizz.yaml:1", url), "servers.fizz.scaling.server.url")
         RedisLink(ScalingConfig(server=RedisConfig(url=url)))
     except ConfigError as error:
         expect_one_line(error)

@@ -38,7 +38,7 @@ def run(data: bytes) -> None:
     application = Application(
         *("1001", App().key, App().secret), webhooks=hooks, webhook_batching=is_batching
     )
-    moments = []
+    moments: list[webhooks.Moment] = []
     while source and len(moments) < 300:
         moments.append((int(_NOW * 1000) + len(moments), _event(source)))
     ids = count()
@@ -65,7 +65,7 @@ def _event(source: Source) -> webhooks.WebhookEvent:
             return webhooks.membership(channel, source.text(20), bool(source.whole(0, 1)))
         case 2:
             user_id = source.text(8) if source.whole(0, 1) else None
-            data = source.text() * source.choice((1, 1, 1, 1, 1, 1, 1, 400))
+            data = source.text() * source.choice((*(1,) * 31, 400))
             return webhooks.client_event(channel, source.text(20), data, "1.2", user_id)
         case 3:
             return webhooks.cache_miss(channel)
