@@ -10,7 +10,8 @@ from fizz_gevent.protocol.envelope import event_body
 _MOST_PARCELS = 64
 _MOST_BYTES = 262144
 """In one command, so that Redis serves others in between."""
-_PARCEL_BYTES = 65536
+_PARCEL_BYTES = 16384
+"""Far less than may wait for a client, who gets all of a parcel at once."""
 _OVERHEAD_BYTES = 200
 
 

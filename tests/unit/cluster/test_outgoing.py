@@ -73,8 +73,8 @@ def test_parcels_and_commands_are_bounded_but_one_always_leaves() -> None:
     for _ in range(300):
         outgoing.add("a", None, b"x" * 10000)
     sizes = [len(body) for _, _, body, _ in parcels(outgoing) if isinstance(body, bytes)]
-    assert all(size < 2 * 65536 for size in sizes)
-    assert 1 < len(sizes) < 10
+    assert all(size < 2 * 16384 for size in sizes)
+    assert 10 < len(sizes) < 20
     left = 300
     while outgoing:
         for _ in parcels(outgoing):
