@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fizz_gevent import config_file, control
+from fizz_gevent import config_file, control, whereabouts
 from fizz_gevent.config import Config
-from fizz_gevent.errors import CommandError
+from fizz_gevent.errors import CommandError, ConfigError
 
 _REHEARSES_WITHIN = 60.0
 _SERVES_WITHIN = 60.0
@@ -28,7 +28,18 @@ def run(path: str | None, arguments: Mapping[str, object]) -> int:
         CommandError: The server does not run, or refuses.
         ConfigError: The configuration does not say which server it is.
     """
-    config = config_file.load(path, os.environ, {})
+    try:
+        config = config_file.load(path, os.environ, {})
+    except ConfigError as error:
+        # What is wrong with it is the server's to say: that may know more, and goes on in any case.
+        try:
+            return _run(whereabouts.guess(path, os.environ), arguments)
+        except control.NoServer:
+            raise error from None
+    return _run(config, arguments)
+
+
+def _run(config: Config, arguments: Mapping[str, object]) -> int:
     is_json = bool(arguments["--json"])
     if arguments["status"]:
         return _status(config, is_json)
