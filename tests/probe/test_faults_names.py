@@ -49,6 +49,7 @@ def test_a_name_of_a_receiver_holds_up_no_other_receiver(fizz: Start, rig: Rig) 
                 eventually(lambda: rig.hits(LOOKUP) > 0)
                 receiver.wait_for(count, "client_event")
                 assert rig.hits(LOOKUP) == 1
+        server.kill()  # it would wait for a receiver that is not there
 
 
 @pytest.mark.needs_redis
