@@ -1,6 +1,7 @@
 """TLS over a socket that takes as much as it likes: nothing is lost, repeated or left behind."""
 
 import contextlib
+import errno
 import socket
 import ssl
 from typing import cast
@@ -21,6 +22,7 @@ class Network:
         self.to_client = b""
         self.room = 1_000_000
         self.is_at_end = False
+        self.is_out_of_memory = False
 
     def recv(self, size: int) -> bytes:
         if not self.to_server:
@@ -31,6 +33,8 @@ class Network:
         return data
 
     def send(self, data: bytes) -> int:
+        if self.is_out_of_memory:
+            raise OSError(errno.ENOBUFS, "No buffer space available")
         taken = data[: self.room]
         if not taken:
             raise BlockingIOError
@@ -181,3 +185,18 @@ def test_a_record_that_cannot_be_read_is_an_error_of_the_socket(certificate: Cer
     pair.network.to_server = b"\x17\x03\x03\x00\x40" + b"\xff" * 64
     with pytest.raises(OSError, match=r"(?i)mac|decrypt"):
         pair.server.recv(65536)
+
+
+def test_what_was_encrypted_when_memory_ran_out_is_sent_once(certificate: Certificate) -> None:
+    pair = Pair(certificate)
+    data = bytes(range(100))
+    pair.network.is_out_of_memory = True
+    left = data[pair.server.send(data) :]
+    for _ in range(2):
+        with pytest.raises(OSError, match="No buffer space"):
+            pair.server.send(left)
+    assert pair.read_by_client() == b""
+    pair.network.is_out_of_memory = False
+    while left:
+        left = left[pair.server.send(left) :]
+    assert pair.read_by_client() == data
