@@ -63,10 +63,11 @@ def shown(value: object, kind: Kind = _NO_KIND) -> str:
         case str() if isinstance(kind, Scalar) and kind.is_secret:
             return _MASK
         case str() if "://" in value:  # of a webhook, with a password or a token perhaps
-            parts = urlsplit(value)
-            host = parts.netloc.rpartition("@")[2]
-            where = host if host == parts.netloc else f"{_MASK}@{host}"
-            return f"{parts.scheme}://{where}{parts.path}{f'?{_MASK}' if parts.query else ''}"
+            address = urlsplit(value)
+            host = address.netloc.rpartition("@")[2]
+            where = host if host == address.netloc else f"{_MASK}@{host}"
+            query = f"?{_MASK}" if address.query else ""
+            return f"{address.scheme}://{where}{address.path}{query}"
         case str():
             return value or '""'
         case datetime():
