@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -25,6 +26,8 @@ STOPS_WITHIN = 25.0
 
 PYTHON = (sys.executable, "-P", "-W", "error", "-m", "fizz_gevent")
 """Warnings are errors in the server too: a new Python's first complaint is a failed test."""
+
+_SUMMARY = re.compile(r" warning (clients|messages|requests) were (refused|cut off|held back): ")
 
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV", "PYTHONDEVMODE")
 
@@ -125,6 +128,12 @@ class FizzServer:
     @property
     def stderr(self) -> str:
         return self._log("stderr")
+
+    @property
+    def faults(self) -> str:
+        """What it said on stderr, but for its summaries, once a minute, of whom it refused."""
+        lines = self.stderr.splitlines(keepends=True)
+        return "".join(line for line in lines if not _SUMMARY.search(line))
 
     def _log(self, name: str) -> str:
         path = self.folder / name

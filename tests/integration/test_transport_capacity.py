@@ -94,7 +94,7 @@ def test_clients_beyond_the_open_files_limit_are_refused_and_back_ends_served(
         assert not has_room(server)
     opened.close()
     expect_room(server)
-    assert server.stderr == ""
+    assert server.faults == ""
 
 
 def test_requests_are_refused_while_that_can_still_be_said(
@@ -119,7 +119,7 @@ def test_requests_are_refused_while_that_can_still_be_said(
     opened.close()
     expect_room(server)
     assert server.api().get("/channels").status == 200
-    assert server.stderr == ""
+    assert server.faults == ""
 
 
 def test_connections_without_end_are_closed_and_cost_the_clients_nothing(
@@ -132,7 +132,7 @@ def test_connections_without_end_are_closed_and_cost_the_clients_nothing(
     last = opened.enter_context(HttpSocket.open(server.address))
     last.expect_end()
     client.ping()
-    assert server.stderr == ""
+    assert server.faults == ""
     opened.close()
     expect_room(server)
 

@@ -128,4 +128,4 @@ def test_no_refusal_costs_anybody_else_anything(server: FizzServer) -> None:
                 assert http.read_head()[0] in range(200, 600), case.name
             assert other.ask(SMUGGLED).status == 200
         client.ping()
-    assert server.stderr == ""
+    assert server.faults == ""

@@ -203,7 +203,7 @@ def test_noise_in_place_of_a_handshake_costs_nobody_anything(
                 assert is_over(noisy.socket), noise[:20]
             client.ping()
             assert http.ask(UP).status == 200
-    assert server.stderr == ""
+    assert server.faults == ""
 
 
 def test_noise_behind_a_handshake_ends_that_connection_only(
@@ -237,7 +237,7 @@ def test_noise_behind_a_handshake_ends_that_connection_only(
         assert is_over(plain)
         plain.close()
         client.ping()
-    assert server.stderr == ""
+    assert server.faults == ""
 
 
 def test_peers_that_vanish_are_forgotten(server: FizzServer) -> None:
