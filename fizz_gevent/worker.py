@@ -47,7 +47,7 @@ class Inheritance:
 
     Attributes:
         index: Counts from 0.
-        crew: A name that no other parent has.
+        crew: A name of the workers that were started together; after a restart it is another.
         config: With ``scaling`` on, since each worker is a node.
         debug: Show the stream.
         listener: The file of the listening socket.
