@@ -92,8 +92,10 @@ class Registry(Protocol):
 class SharedBus(Protocol):
     """How this node talks to others."""
 
-    queue_bytes: int
     dropped_count: int
+
+    @property
+    def queue_bytes(self) -> int: ...
 
 
 class Sender(Protocol):
