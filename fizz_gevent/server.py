@@ -89,7 +89,7 @@ class Server:
         self._clock = SystemClock()
         self._readiness = Readiness()
         self._deadlines = Deadlines()
-        self._flusher = Flusher()
+        self._flusher = Flusher(is_shared=server.scaling.enabled)
         make_bucket = own_bucket if worker is None else worker.rates.bucket
         self._tables = Tables(config.applications, self._flusher, make_bucket)
         self._cluster: MemoryCluster | RedisCluster

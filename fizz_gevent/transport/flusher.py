@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _SLICE_SECONDS = 0.005
 _SENDS_BETWEEN_LOOKS = 64
+_MOMENT_SECONDS = 0.001
 _BACKLOG_BYTES = tuple(1 << exponent for exponent in range(10, 25, 2))
 """1 KiB to 16 MiB; ``max_outbox_size`` is 1 MiB unless it is configured."""
 
@@ -30,6 +31,15 @@ class Flusher:
     own watcher. A long list is worked off in slices, so that a fan-out to ten thousand does not
     keep everybody else waiting.
 
+    What is broadcast leaves only after the loop has looked at its sockets once more: events that
+    have come by then share a system call for each subscriber with it. That is a third fewer system
+    calls where two back ends publish to one channel, for two microseconds at rest. With several
+    nodes half of the events come from the others, a moment after one's own, so a node that is busy
+    with broadcasting waits a millisecond for them.
+
+    Args:
+        is_shared: There may be other nodes.
+
     Attributes:
         tap: Who watches the stream, or None.
         sent_bytes: What sockets have taken, frame headers included.
@@ -37,7 +47,7 @@ class Flusher:
         backlog: Bytes that waited for a client, each time its socket took no more.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_shared: bool = False) -> None:
         self.dirty: list[Outbox] = []
         self.overflowing: list[Outbox] = []
         self.gathering: list[Gathers] = []
@@ -49,18 +59,27 @@ class Flusher:
         self._scheduled_at = 0.0
         self._loop = gevent.get_hub().loop
         self._is_scheduled = False
-        # A timer of no length fires after the loop has looked at its sockets; a callback would
-        # run before that.
-        self._next_turn = self._loop.timer(0)
+        # A timer of no length fires after the loop has looked at its sockets, where a callback
+        # would run before that; and of low priority, after what it has found there.
+        self._next_turn = self._loop.timer(0, priority=-2)
+        self._is_shared = is_shared
+        self._busy_until = 0.0
+        self._moment = self._loop.timer(_MOMENT_SECONDS, _MOMENT_SECONDS)
         self._starved: list[Outbox] = []
-        self._pause = self._loop.timer(PAUSE_SECONDS)
+        self._pause = self._loop.timer(PAUSE_SECONDS, PAUSE_SECONDS)
 
     def schedule(self) -> None:
-        """Flush at the end of this turn. Never yields."""
-        if not self._is_scheduled:
-            self._is_scheduled = True
-            self._scheduled_at = time.monotonic()
-            self._loop.run_callback(self._flush)
+        """Flush at the end of this turn, or of the next one. Never yields."""
+        if self._is_scheduled:
+            return
+        self._is_scheduled = True
+        self._scheduled_at = time.monotonic()
+        if not (self.gathering or self.has_spread):
+            self._loop.run_callback(self._flush)  # an answer to one client: nothing to gather
+        elif self._scheduled_at < self._busy_until:
+            self._moment.again(self._flush_after_a_moment)
+        else:
+            self._next_turn.start(self._flush)
 
     def flush(self, outbox: Outbox) -> None:
         """Send what one outbox holds at once, as far as its socket takes it. Never yields."""
@@ -91,27 +110,36 @@ class Flusher:
             return
         self.backlog.observe(outbox.size_bytes)
         if not self._starved:
-            self._pause.start(self._try_again)
+            self._pause.again(self._try_again)
         self._starved.append(outbox)
 
     def _try_again(self) -> None:
+        self._pause.stop()
         starved, self._starved = self._starved, []
         for outbox in starved:
             if outbox.first is not None:
                 cast("WebSocket", outbox.owner).wait_until_writable()
 
+    def _flush_after_a_moment(self) -> None:
+        self._moment.stop()
+        self._flush()
+
     def _flush(self) -> None:
+        began = time.monotonic()
         try:
             self._work()
         except Exception:
             _tell_fault()
         if self.dirty:
             self._next_turn.start(self._flush)
-        else:
-            self._is_scheduled = False
-            if self.has_spread:
-                self.has_spread = False
-                self.fanout.observe(time.monotonic() - self._scheduled_at)
+            return
+        self._is_scheduled = False
+        if self.has_spread:
+            self.has_spread = False
+            now = time.monotonic()
+            self.fanout.observe(now - self._scheduled_at)
+            if self._is_shared and now - began > _MOMENT_SECONDS:
+                self._busy_until = now + 2 * (now - began)
 
     def _work(self) -> None:
         gathered, self.gathering[:] = self.gathering[:], ()
