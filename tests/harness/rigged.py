@@ -28,6 +28,8 @@ from greenlet import greenlet  # noqa: E402
 
 _native_sleep = monkey.get_original("time", "sleep")
 _MOST_TYPES = 25
+_IMMUTABLE = 1 << 8
+"""The flag of a type that is written in C and lets nobody change it."""
 
 
 def turn_clock(folder: Path) -> None:
@@ -54,7 +56,7 @@ def rig(folder: Path, point: str) -> None:
     owner: Any = module
     for each in above:
         owner = getattr(owner, each)
-    if isinstance(owner, type) and not owner.__flags__ & 1 << 9:  # a type of C, closed to us
+    if isinstance(owner, type) and owner.__flags__ & _IMMUTABLE:
         owner = type(owner.__name__, (owner,), {})
         setattr(module, above[-1], owner)
     is_static = isinstance(inspect.getattr_static(owner, name), staticmethod)
