@@ -10,7 +10,7 @@ from tests.fuzz.engines import blind
 from tests.fuzz.target import NAMES, load
 
 SLOW = {"configuration": 150, "redis_urls": 700, "signatures": 800, "variables": 800}
-SLOW |= {"frames": 1000, "webhooks": 300}
+SLOW |= {"conversations": 300, "documents": 700, "frames": 1000, "requests": 600, "webhooks": 300}
 """As many as a second is enough for."""
 
 
