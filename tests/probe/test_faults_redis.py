@@ -110,7 +110,9 @@ def loading(redis: RedisServer) -> Iterator[None]:
         admin.delete(*admin.keys("filler:*"))
 
 
-FAULTS: list[Fault] = [no_memory, read_only, new_password, busy_script, loading]
+OFTEN: list[Fault] = [no_memory, read_only]
+SELDOM: list[Fault] = [new_password, busy_script, loading]
+FAULTS = [*OFTEN, *(pytest.param(fault, marks=pytest.mark.long) for fault in SELDOM)]
 
 
 def counted(cluster: Cluster, text: str) -> list[int]:
