@@ -60,10 +60,11 @@ def run_command(
     *words: str,
     environ: Mapping[str, str] | None = None,
     stdin: bytes = b"",
+    within: float = RUNS_WITHIN,
 ) -> Outcome:
     """Run one command to its end."""
     how = _how(server, words, environ or {})
-    done = subprocess.run(**how, input=stdin, capture_output=True, timeout=RUNS_WITHIN, check=False)
+    done = subprocess.run(**how, input=stdin, capture_output=True, timeout=within, check=False)
     assert b"Traceback" not in done.stderr, done.stderr.decode()
     return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
 

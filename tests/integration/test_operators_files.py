@@ -40,7 +40,11 @@ def test_systemd_understands_every_line(unit: configparser.ConfigParser, tmp_pat
         return  # no systemd here; what matters of the file is looked at below
     # The only thing it asks of this machine is that the program exists.
     path = tmp_path / "fizz.service"
-    path.write_text(adapted(sample("fizz.service"), {"=/opt/fizz/bin/fizz start": f"={verify}"}))
+    programs = {
+        "=/opt/fizz/bin/fizz start": f"={verify}",
+        "=/opt/fizz/bin/fizz reload": f"={verify}",
+    }
+    path.write_text(adapted(sample("fizz.service"), programs))
     result = subprocess.run([verify, "verify", str(path)], capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (0, "")
 
@@ -54,7 +58,10 @@ def test_the_service_is_stopped_kindly_and_restarted_where_that_helps(
     assert float(service["TimeoutStopSec"]) > STOPS_WITHIN > fizz["drain_seconds"]
     assert service["Restart"] == "on-failure"
     assert service["RestartPreventExitStatus"] == "2"
-    assert service["ExecReload"] == "/bin/kill -HUP $MAINPID"
+    start, reload = service["ExecStart"].split(), service["ExecReload"].split()
+    assert (start[1:], reload[1:]) == (["start"], ["reload"])
+    assert start[0] == reload[0]
+    assert service["Type"] == "exec"  # the main process stays over a restart
 
 
 def test_the_service_has_files_and_no_rights(service: configparser.SectionProxy) -> None:

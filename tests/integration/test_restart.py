@@ -24,6 +24,9 @@ from tests.harness.visitors import Visitors
 from tests.harness.workers import gone, redis_of, two_workers, workers_of
 
 ENDS_WITHIN = 40.0
+RESTARTS_WITHIN = 90.0
+"""Two starts one after the other, beside all that visitors want; the machine is shared."""
+
 SETUPS = [
     pytest.param(1, id="alone"),
     pytest.param(2, id="workers", marks=pytest.mark.needs_redis),
@@ -61,7 +64,7 @@ def rewrite(server: FizzServer, change: Callable[[dict[str, Any]], object]) -> N
 
 def restarted(server: FizzServer) -> str:
     """What ``fizz restart`` prints where it succeeds."""
-    outcome = run_command(server, "restart")
+    outcome = run_command(server, "restart", within=RESTARTS_WITHIN)
     assert (outcome.code, outcome.err) == (0, ""), (outcome, server.logs())
     return outcome.out
 
@@ -139,7 +142,7 @@ def test_what_is_broken_is_found_while_the_old_program_serves(
         rewrite(server, lambda config: config["servers"]["fizz"].update(drain_seconds="soon"))
         named = f"--config={good_file(server, good)}"
         for command in ("reload", "restart"):
-            complaint = run_command(server, command, named).complaint
+            complaint = run_command(server, command, named, within=RESTARTS_WITHIN).complaint
             assert f"{server.folder}/fizz.yaml:" in complaint
             assert "servers.fizz.drain_seconds" in complaint
         (server.folder / "fizz.yaml").write_text(good)
@@ -147,7 +150,9 @@ def test_what_is_broken_is_found_while_the_old_program_serves(
         broken = tmp_path / "orjson.py"
         broken.write_text("raise ImportError('half of an upgrade')")
         environ = {"PYTHONPATH": str(ROOT)}
-        complaint = run_command(server, "restart", environ=environ).complaint
+        complaint = run_command(
+            server, "restart", environ=environ, within=RESTARTS_WITHIN
+        ).complaint
         assert complaint == "fizz: ImportError: half of an upgrade"
         client.ping()
 
@@ -164,7 +169,7 @@ def test_a_server_does_not_move_while_it_runs(launch: Launch) -> None:
     server = launch(1)
     good = good_file(server, (server.folder / "fizz.yaml").read_text())
     rewrite(server, lambda config: config["servers"]["fizz"].update(host="127.0.0.2"))
-    complaint = run_command(server, "restart", f"--config={good}").complaint
+    complaint = run_command(server, "restart", f"--config={good}", within=RESTARTS_WITHIN).complaint
     assert "servers.fizz.host is '127.0.0.2' now and was '127.0.0.1'" in complaint
     assert "stop it and start it" in complaint
 
@@ -177,7 +182,9 @@ def test_where_new_workers_cannot_start_the_old_ones_go_on(launch: Launch, tmp_p
     trap.write_text("import os, sys\nif '_FIZZ_WORKER' in os.environ: os._exit(3)")
     environ = {"PYTHONPATH": str(ROOT)}
     with server.client() as client:
-        complaint = run_command(server, "restart", environ=environ).complaint
+        complaint = run_command(
+            server, "restart", environ=environ, within=RESTARTS_WITHIN
+        ).complaint
         assert "the old program goes on serving" in complaint
         assert "ended with exit code 3 before it was ready" in complaint
         client.ping()

@@ -34,6 +34,7 @@ class Supervisor:
         self.server = server
         self.path = folder / CONFIG
         self.process: subprocess.Popen[bytes] | None = None
+        self.environ: dict[str, str] = {}
 
     def start(self, *, command: str | None = None) -> None:
         app = self.server.app
@@ -56,8 +57,9 @@ class Supervisor:
             },
         )
         self.path.write_text(text)
-        environ = clean_environ(
+        self.environ = clean_environ(
             PYTHONPATH=self.server.environ["PYTHONPATH"],
+            FIZZ_RUN_DIRECTORY=str(self.folder / "run"),
             FIZZ_SERVER_PORT=str(self.server.port),
             FIZZ_APP_ID=app.app_id,
             FIZZ_APP_KEY=app.key,
@@ -66,7 +68,7 @@ class Supervisor:
         self.process = subprocess.Popen(
             [str(find("supervisord")), "--nodaemon", "-c", str(self.path)],
             cwd=self.folder,
-            env=environ,
+            env=self.environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -85,6 +87,14 @@ class Supervisor:
         return subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
         ).stdout
+
+    def fizz(self, *words: str) -> tuple[int, str]:
+        """What Fizz itself says, asked with the environment that the program has; its exit code."""
+        command = [sys.executable, "-P", "-W", "error", "-m", "fizz_gevent", *words]
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environ, capture_output=True, text=True, timeout=90
+        )
+        return done.returncode, done.stdout + done.stderr
 
     def trust(self) -> None:
         """Wait until it is called RUNNING: what ends before that counts as a failed start."""
@@ -161,6 +171,21 @@ def test_a_server_that_was_asked_to_stop_by_somebody_else_comes_back(running: Su
     eventually(lambda: "exited: fizz (exit status 0" in running.log(), within=STOPS_WITHIN)
     eventually(is_up(running.server), within=20, what="it is up again")
     assert running.pid != stopped
+
+
+def test_a_restart_keeps_the_process_that_supervisor_knows(running: Supervisor) -> None:
+    """Protocol: §4.3, 4200."""
+    running.trust()
+    pid = running.pid
+    with running.server.client() as client:
+        code, said = running.fizz("restart")
+        assert (code, said.partition(" in ")[0]) == (0, "restarted"), said
+        assert client.expect_close()[0] == 4200
+    assert running.pid == pid
+    assert "RUNNING" in running.control("status", "fizz")
+    with running.server.client() as client:
+        client.ping()
+    assert "exited: fizz" not in running.log()
 
 
 def test_stopping_sends_clients_away_and_needs_no_kill(running: Supervisor) -> None:
