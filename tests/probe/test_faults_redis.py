@@ -157,3 +157,25 @@ def test_nodes_go_on_alone_and_meet_again(
             assert times == [1, 1], (text, one.stderr, two.stderr)
         else:
             assert max(times) <= 1, (text, one.stderr, two.stderr)
+
+
+@pytest.mark.long
+def test_new_clients_are_sent_elsewhere_while_it_refuses(
+    cluster: Cluster, redis: RedisServer
+) -> None:
+    """Protocol: §12.10, after ten seconds; whoever is here stays."""
+    one = cluster.nodes[0]
+
+    def ready() -> tuple[int, object]:
+        answer = one.api().request("GET", "/ready", query="")
+        return answer.status, answer.json
+
+    with one.client() as client:
+        client.subscribe("orders")
+        with no_memory(redis):
+            not_ready = (503, {"ready": False, "reason": "redis"})
+            eventually(lambda: ready() == not_ready, within=30)
+            one.api().trigger("orders", "news", 1)
+            assert client.expect("news") == 1
+        eventually(lambda: ready()[0] == 200, within=30)
+        client.ping()
