@@ -56,8 +56,10 @@ class Elders:
         return list(self._running)
 
     def retire(self) -> None:
-        """Let them go: others serve. Never yields for long."""
+        """Let them go: others serve. Yields."""
         self._is_retiring = True
+        if not self._running:
+            self._end_redis()
         for pid, (process, lifeline) in list(self._running.items()):
             try:
                 lifeline.send(RETIRE)

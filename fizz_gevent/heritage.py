@@ -121,6 +121,12 @@ class Heritage:
             os.close(int(self.metrics[0]))
             self.metrics = []
 
+    def close_visitors(self) -> None:
+        """Let go of connections that this program cannot serve."""
+        for number in self.visitors:
+            os.close(number)
+        self.visitors = []
+
     def hand_down(self) -> NoReturn:
         """Become the program that these words start now. Never yields.
 

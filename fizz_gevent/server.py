@@ -258,7 +258,10 @@ class Server:
 
     def inherit(self, heritage: Heritage) -> None:
         """Go on with what the program before this one in the process has left. Never yields."""
-        self._listener.visitors = heritage.visitors
+        if self._listener.tls is None:
+            self._listener.visitors = heritage.visitors
+        else:
+            heritage.close_visitors()  # plain ones: nobody can speak TLS in the middle of HTTP
         if isinstance(self.webhooks.backlog, MemoryBacklog):
             self.webhooks.backlog.unpack(heritage.webhooks)
 

@@ -114,6 +114,7 @@ class Parent:
         gevent.signal_handler(signal.SIGHUP, self._operations.reload)
         if heritage is not None:
             hear_signals()
+            heritage.close_visitors()  # the workers cannot be given them
         self._redis = adopted_redis(heritage, server.run_directory)
         self._metrics_folder = self._find_metrics_folder(stack)
         self._metrics = metrics_listener.opened(

@@ -56,6 +56,7 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
         self._owes_answer = False
         self._peer = visitor.peer
         self._place = visitor.place
+        self._was_served = visitor.was_served
         self._status = ""
         self._route = _NO_ROUTE
         self._headers: list[tuple[str, str]] = []
@@ -110,7 +111,8 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # the library has no typ
         """Serve one request after the other; False where the socket now belongs to a WebSocket."""
         server = self.server
         config = server.config
-        self._patience(config.request_head_timeout)
+        was_served = self._was_served
+        self._patience(config.keep_alive_timeout if was_served else config.request_head_timeout)
         while True:
             request = None
             try:

@@ -7,7 +7,7 @@ import socket
 import ssl
 import time
 from _socket import socket as Socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gevent
@@ -184,7 +184,7 @@ class Listener(WSGIServer):
                 continue
             received = self._received(visitor, address)
             if received is not None:
-                handle(*received)
+                handle(received[0], replace(received[1], was_served=True))
         self.visitors = []
 
     def leave_newcomers_waiting(self) -> None:

@@ -13,7 +13,9 @@ class Visitor:
         peer: Its address; empty for a Unix socket.
         place: Where the socket is counted, until a back end has proved to be one; None where it
             is not counted.
+        was_served: Another program has spoken with it, as with a back end between two requests.
     """
 
     peer: str
     place: Place | None
+    was_served: bool = False

@@ -224,6 +224,29 @@ def test_a_parent_that_is_killed_while_workers_start_leaves_nothing(
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(
+    "becomes", ["secure", pytest.param("several", marks=pytest.mark.needs_redis)]
+)
+def test_where_idle_connections_cannot_be_kept_they_end(
+    launch: Launch, tmp_path: Path, becomes: str
+) -> None:
+    """Neither workers nor TLS can go on with what one process has spoken in plain."""
+    certificate = make_certificate(tmp_path)
+    tls = {"tls": {"cert": str(certificate.cert), "key": str(certificate.key)}}
+    change = {"options": tls} if becomes == "secure" else {"workers": 2}
+    server = launch(1)
+    connection = HttpSocket.open(server.address, within=ENDS_WITHIN)
+    with connection.socket:
+        assert connection.ask(request("GET", "/up")).status == 200
+        rewrite(server, lambda config: config["servers"]["fizz"].update(change))
+        restarted(server)
+        assert connection.is_at_end()
+    server.tls = certificate.client_context() if becomes == "secure" else None
+    with server.client() as client:
+        client.ping()
+
+
+@pytest.mark.long
 def test_idle_connections_are_kept_and_what_comes_on_them_is_answered(launch: Launch) -> None:
     server = launch(1)
     connection = HttpSocket.open(server.address, within=ENDS_WITHIN)
