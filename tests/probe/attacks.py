@@ -173,13 +173,19 @@ def signatures(target: Target) -> Pieces:
         yield
 
 
+ORIGINS = [
+    *("null", "https://example.com.evil.test", "https://evil.test/https://example.com", ""),
+    *("https://evil.test#example.com", "https://example.com@evil.test", "//evil.test", "file://"),
+    *("https://xexample.com", "https://example.co", "https://example.com,https://evil.test"),
+    *("https://evil.test\texample.com", "a" * 8000),
+]
+"""None of them is the page that may connect."""
+
+
 def origins(target: Target) -> Pieces:
     """Pages of others, under names that look like the right one."""
-    names = ["null", "https://example.com.evil.test", "https://evil.test/https://example.com"]
-    names += ["https://evil.test#example.com", "https://example.com@evil.test", "//example.com", ""]
-    names += ["https://xexample.com", "https://example.com:443:1", "file://", "a" * 8000]
-    for number in itertools.count():
-        wire = Wire(target, target.upgrade(f"Origin: {names[number % len(names)]}"))
+    for name in itertools.cycle(ORIGINS):
+        wire = Wire(target, target.upgrade(f"Origin: {name}"))
         until = time.monotonic() + 0.02
         while time.monotonic() < until and b"4009" not in wire.received:
             wire.push()
@@ -189,7 +195,7 @@ def origins(target: Target) -> Pieces:
         yield
 
 
-_INJECTIONS = [
+INJECTIONS = [
     b"GET /up HTTP/1.1\r\nHost: a\r\nX: a\rSet-Cookie: b\r\n\r\n",
     b"GET /up HTTP/1.1\r\nHost: a\nSet-Cookie: b\r\n\r\n",
     b"GET /up\r\nX: y HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -199,7 +205,7 @@ _INJECTIONS = [
     b"GET /apps/1/channels?x=%0d%0aSet-Cookie:a HTTP/1.1\r\nHost: a\r\nOrigin: b\r\n\r\n",
     b"GET /up HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: a\x00b\r\n\r\n",
 ]
-_PATHS = [
+PATHS = [
     *(b"//up", b"/%2fup", b"/./up", b"/../up", b"/apps/../up", b"/apps/1001/..%2f1001/channels"),
     *(
         b"/up%00",
@@ -226,13 +232,13 @@ _PATHS = [
 
 def injections(target: Target) -> Pieces:
     """Line ends where they might be echoed into a head."""
-    yield from _requests(target, _INJECTIONS)
+    yield from _requests(target, INJECTIONS)
 
 
 def paths(target: Target) -> Pieces:
     """Paths that mean one thing to a proxy and perhaps another one here."""
     yield from _requests(
-        target, [b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\n\r\n" for path in _PATHS]
+        target, [b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\n\r\n" for path in PATHS]
     )
 
 
