@@ -72,8 +72,8 @@ class Listener(WSGIServer):
     """
 
     handler_class = Handler
-    max_accept = 8
-    """In one turn; gevent's hundred would keep everybody waiting for five milliseconds."""
+    max_accept = 32
+    """In one turn; gevent's hundred keep everybody waiting longer and are hardly cheaper."""
 
     def __init__(
         self,
