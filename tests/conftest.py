@@ -16,6 +16,13 @@ from tests.harness.server import FizzServer  # noqa: E402
 TESTS = Path(__file__).parent
 _running: list[FizzServer] = []
 
+EVERY_PYTHON = ("test_start", "test_protocol_", "test_http_api", "test_transport_tls")
+"""How files begin whose tests of a real server run on every CPython that there is: what parses,
+signs, encrypts and speaks. What waits for clocks, nodes and other programs runs on one of them."""
+
+WAITING = {"probe": 0, "fuzz": 1}
+"""Folders whose files come first, as each of them has few tests and takes long, in their order."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="also run tests that take minutes")
@@ -30,7 +37,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for name in {"browser", "node"}.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(name)
         needs = [name for name in PROGRAMS if item.get_closest_marker(name)]
-        if kind == "integration" and not needs:
+        if kind == "integration" and not needs and item.path.name.startswith(EVERY_PYTHON):
             item.add_marker("plain")
         if item.get_closest_marker("long"):
             item.add_marker(pytest.mark.timeout(3600))
@@ -38,6 +45,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         long = [item for item in items if item.get_closest_marker("long")]
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in set(long)]
+    items.sort(key=lambda item: WAITING.get(item.path.relative_to(TESTS).parts[0], len(WAITING)))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
