@@ -235,12 +235,12 @@ class WebSocket:
     def failed(self, fault: str) -> None:
         """A bug of ours has met this connection: close it, with the bug's name in the log.
 
-        Never yields.
+        One that is closed has met it at its very end, and is not to meet it again. Never yields.
         """
-        if self._is_closing:
-            self.lost()
-        else:
+        if not self._is_closing:
             self.end(CloseCode.INTERNAL_ERROR, f"Internal error {fault}")
+        elif not self._is_closed:
+            self.lost()
 
     def overflowed(self) -> None:
         """The client reads too slowly: close with 4100, without waiting for its answer.
