@@ -1,5 +1,6 @@
 """What operators ask of a running server: how it is, to reload, to restart."""
 
+import logging
 import os
 import secrets
 import time
@@ -17,6 +18,8 @@ from fizz_gevent.control import Answers, Arguments
 from fizz_gevent.errors import CommandError
 from fizz_gevent.heritage import Heritage
 from fizz_gevent.reload import Outcome, reload_from
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -159,6 +162,9 @@ class Operations:
             "error": error,
             "seconds": round(time.monotonic() - heritage.began, 3),
         }
+        if error is None:
+            seconds = self._last_restart["seconds"]
+            _log.info("restarted in %.1f s: Fizz %s serves", seconds, __version__)
 
 
 def _now() -> str:
