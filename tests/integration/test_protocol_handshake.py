@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.harness.eventually import eventually
 from tests.harness.server import FizzServer
 from tests.harness.signing import App
 from tests.harness.websocket import CLOSE, TEXT, RawWebSocket, encode_frame, open_socket
@@ -354,8 +355,12 @@ def test_a_full_node_refuses_whoever_comes(fizz: Callable[..., FizzServer]) -> N
         expect_refusal(server.websocket("/nothing"), 4005)
         assert server.api().trigger("orders", "still", "served") == {}
         first.close()
-        with server.client():
-            pass
+
+        def has_room() -> bool:
+            with server.websocket() as websocket:
+                return bool(websocket.recv_event()["event"] == "pusher:connection_established")
+
+        eventually(has_room, what="one more has a place, which another worker has freed")
 
 
 def test_a_draining_node_sends_everybody_elsewhere(fizz: Callable[..., FizzServer]) -> None:
