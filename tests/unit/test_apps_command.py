@@ -1,6 +1,7 @@
 """``fizz apps`` where applications are in the configuration, and where Redis is not there."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,9 @@ apps:
 @pytest.fixture(autouse=True)
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    for name in os.environ:
+        if name.startswith(("FIZZ_", "REDIS_")):
+            monkeypatch.delenv(name)
     Path("fizz.yaml").write_text(FILE)
 
 
