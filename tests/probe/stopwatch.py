@@ -3,7 +3,8 @@
 ``python -m tests.probe.stopwatch start ...`` is ``python -m fizz_gevent start ...``. At each
 SIGUSR2 it writes the longest turn since the last one, in milliseconds, to the file that
 ``STOPWATCH_FILE`` names. A turn is from where the loop has waited for its sockets to where it waits
-again, everything between included; in CPU time, for what else the machine does is not meant.
+again, everything between included; in CPU time, for what else the machine does is not meant. Not to
+be imported by tests: it patches the process it is in.
 """
 
 import os
@@ -19,9 +20,6 @@ from gevent import monkey
 monkey.patch_all()  # as Fizz does first of all; doing it twice changes nothing
 
 import gevent  # noqa: E402
-
-VARIABLE = "STOPWATCH_FILE"
-
 
 class Stopwatch:
     """Looks at the clock where the loop begins and ends to wait."""
@@ -51,6 +49,6 @@ class Stopwatch:
 
 if __name__ == "__main__":
     stopwatch = Stopwatch()
-    gevent.signal_handler(signal.SIGUSR2, stopwatch.tell, Path(os.environ[VARIABLE]))
+    gevent.signal_handler(signal.SIGUSR2, stopwatch.tell, Path(os.environ["STOPWATCH_FILE"]))
     sys.argv[0] = "fizz"
     runpy.run_module("fizz_gevent", run_name="__main__", alter_sys=True)

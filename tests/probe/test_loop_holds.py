@@ -26,7 +26,6 @@ from tests.harness.http_socket import HttpSocket, request
 from tests.harness.pusher_client import PusherClient
 from tests.harness.server import FizzServer
 from tests.harness.websocket import CONTINUATION, PING, TEXT, encode_frame, websocket_target
-from tests.probe.stopwatch import VARIABLE
 
 TIMES = 5
 Send = Callable[[], object]
@@ -84,7 +83,7 @@ def watched(fizz: Start, tmp_path: Path) -> Watched:
     file = tmp_path / "longest"
     server = fizz(
         server={"workers": 1},
-        environ={VARIABLE: str(file)},
+        environ={"STOPWATCH_FILE": str(file)},
         command=[sys.executable, "-P", "-W", "error", "-m", "tests.probe.stopwatch"],
     )
     return Watched(server, file)
