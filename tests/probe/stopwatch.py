@@ -21,6 +21,7 @@ monkey.patch_all()  # as Fizz does first of all; doing it twice changes nothing
 
 import gevent  # noqa: E402
 
+
 class Stopwatch:
     """Looks at the clock where the loop begins and ends to wait."""
 
