@@ -98,7 +98,7 @@ class Registry(Protocol):
 
 
 class Bus(Protocol):
-    """How nodes talk. None of its methods yields but ``settle``."""
+    """How nodes talk. None of its methods yields but ``catch_up`` and ``settle``."""
 
     @property
     def is_shared(self) -> bool:
@@ -122,6 +122,9 @@ class Bus(Protocol):
 
     def terminate(self, app_id: str, user_id: str) -> None:
         """Have the other nodes close the connections of a user."""
+
+    def catch_up(self) -> None:
+        """Take in what other nodes have sent here by now. May yield."""
 
     def settle(self) -> None:
         """Wait a moment until other nodes can have what was published here. May yield."""

@@ -24,6 +24,7 @@ def create_blueprint(
         """One event to up to 100 channels. Protocol: §12.3."""
         event = parse_trigger(request.body, back_end.application)
         back_ends.spend_events(back_end, 1)
+        publisher.catch_up()
         publisher.publish(back_end.table, (event,))
         publisher.settle()
         return gate.marked({"channels": described(back_end, event)}) if event.info else {}
@@ -34,6 +35,7 @@ def create_blueprint(
         """Up to ten events, each to one channel. Protocol: §12.4."""
         batch = parse_batch(request.body, back_end.application)
         back_ends.spend_events(back_end, len(batch))
+        publisher.catch_up()
         publisher.publish(back_end.table, batch)
         publisher.settle()
         if not any(event.info for event in batch):

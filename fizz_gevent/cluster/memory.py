@@ -44,6 +44,9 @@ class MemoryBus:
     def terminate(self, app_id: str, user_id: str) -> None:
         pass
 
+    def catch_up(self) -> None:
+        pass
+
     def settle(self) -> None:
         pass
 

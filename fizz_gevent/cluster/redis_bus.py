@@ -145,6 +145,10 @@ class RedisBus:
         self._commands.begin_script("tell_count", app_id, channel)
         return True
 
+    def catch_up(self) -> None:
+        """Take in what lies here from other nodes. May yield."""
+        self._listener.catch_up()
+
     def settle(self) -> None:
         """Wait until the other nodes can have what was published here so far. Yields.
 

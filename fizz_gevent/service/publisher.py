@@ -30,6 +30,15 @@ class Publisher:
         self._webhooks = webhooks
         self.audience: Audience | None = None
 
+    def catch_up(self) -> None:
+        """Have what other nodes published before go first. May yield.
+
+        A back end may have asked another node just now, and has been answered; what it sends here
+        comes after that. Protocol: §6.6.
+        """
+        if self._bus.is_shared:
+            self._bus.catch_up()
+
     def publish(self, table: ChannelTable, batch: Sequence[Event]) -> None:
         """Publish what a back end has sent, in the order it gave.
 

@@ -1,5 +1,7 @@
 """Two nodes and one Redis behave as one server does."""
 
+import os
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +12,7 @@ from tests.harness.cluster import Cluster, users_in
 from tests.harness.eventually import eventually
 from tests.harness.pusher_client import PusherClient
 from tests.harness.redis_server import RedisServer
-from tests.harness.signing import App
+from tests.harness.signing import App, compact
 
 pytestmark = pytest.mark.needs_redis
 
@@ -60,6 +62,31 @@ def test_events_reach_the_subscribers_of_every_node_once_and_in_order(cluster: C
             assert data_of(far, 50) == list(range(50))
             for client in (near, far, stranger):
                 client.expect_nothing()
+
+
+def test_what_a_busy_node_has_from_another_goes_before_what_it_is_asked_later(
+    cluster: Cluster,
+) -> None:
+    """A back end that has its answer from one node and asks another next keeps its order."""
+    idle, busy = cluster.nodes
+    api = busy.api()
+    kept = api.connection()
+    with busy.client() as client:
+        client.subscribe("orders")
+        for number in range(0, 40, 2):
+            assert api.request("GET", f"{api.base}/channels", connection=kept).status == 200
+            os.kill(busy.pid, signal.SIGSTOP)  # everything that comes now, it finds together
+            try:
+                idle.api().trigger("orders", "news", number)
+                body = compact({"name": "news", "channel": "orders", "data": str(number + 1)})
+                path = f"{api.base}/events"
+                query = api.app.signed_query("POST", path, None, body.encode())
+                kept.request("POST", f"{path}?{query}", body)
+            finally:
+                os.kill(busy.pid, signal.SIGCONT)
+            assert kept.getresponse().read() == b"{}"
+        assert data_of(client, 40) == list(range(40))
+    kept.close()
 
 
 def test_a_node_takes_in_only_what_it_has_subscribers_for(

@@ -40,6 +40,9 @@ class RecordingBus:
     def tell_count(self, app_id: str, channel: str, payload: bytes) -> None:
         self.said.append(("count", app_id, channel, payload))
 
+    def catch_up(self) -> None:
+        pass
+
     def settle(self) -> None:
         pass
 
