@@ -10,6 +10,7 @@ from fizz_gevent.protocol.close_codes import CloseCode
 from fizz_gevent.protocol.frames import FrameReader
 from fizz_gevent.protocol.messages import INVALID_MESSAGE, Ignored, parse
 from fizz_gevent.protocol.triggers import parse_trigger
+from tests.fuzz.corpora import frames_of
 
 CORPORA = Path(__file__).resolve().parents[2] / "corpora"
 LIMIT = 65536
@@ -22,28 +23,11 @@ def files(folder: str) -> list[object]:
     return [pytest.param(path, id=path.stem) for path in found]
 
 
-def read_frames(path: Path) -> tuple[int | None, int, bytes]:
-    """Return the code to expect, how many messages come before, and the bytes."""
-    expected: int | None = None
-    before, data = 0, b""
-    for line in path.read_text().splitlines():
-        word, _, rest = line.partition(" ")
-        if word == "expect":
-            expected = None if rest == "nothing" else int(rest)
-        elif word == "after":
-            before = int(rest)
-        elif word != "#":
-            for token in line.split():
-                byte, _, count = token.partition("*")
-                data += bytes.fromhex(byte) * int(count or 1)
-    return expected, before, data
-
-
 @pytest.mark.parametrize("path", files("frames"))
 @pytest.mark.parametrize("size", [1, 7, 1_000_000])
 def test_frames(path: Path, size: int) -> None:
     """Protocol: RFC 6455; whatever pieces they come in."""
-    expected, before, data = read_frames(path)
+    expected, before, data = frames_of(path)
     reader = FrameReader()
     messages = []
     for start in range(0, len(data), size):
